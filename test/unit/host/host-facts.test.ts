@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { isHostClass } from '../../../src/host/host-class.js'
+import { kernelVersion } from '../../../src/host/kernel-version.js'
+import { readMemlockLimit } from '../../../src/host/limits.js'
+import { readPciIdsFile } from '../../../src/host/pci-ids-file.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'quiesce-facts-'))
+after(() => rmSync(folder, { recursive: true, force: true }))
+
+function limitsWith(line: string): string {
+  const proc = mkdtempSync(join(folder, 'proc-'))
+  mkdirSync(join(proc, 'self'))
+  writeFileSync(
+    join(proc, 'self/limits'),
+    `Limit  Soft Limit  Hard Limit  Units\n${line}\nMax file locks unlimited unlimited locks\n`,
+  )
+  return proc
+}
+
+describe('the limit on locked memory', () => {
+  it('is read in bytes', () => {
+    const proc = limitsWith('Max locked memory         8388608              67108864             bytes     ')
+    assert.deepEqual(readMemlockLimit(proc), { soft: 8388608n, hard: 67108864n })
+  })
+
+  it('may be unlimited', () => {
+    const proc = limitsWith('Max locked memory         unlimited            unlimited            bytes     ')
+    assert.deepEqual(readMemlockLimit(proc), { soft: undefined, hard: undefined })
+  })
+
+  it('is undefined where it cannot be read', () => assert.equal(readMemlockLimit('/nonexistent'), undefined))
+})
+
+describe('pci.ids', () => {
+  it('is taken from the first place that has it', () => {
+    const path = join(folder, 'pci.ids')
+    writeFileSync(path, '8086  Intel Corporation\n')
+    assert.equal(readPciIdsFile(['/nonexistent', path]), '8086  Intel Corporation\n')
+    assert.equal(readPciIdsFile(['/nonexistent']), undefined)
+  })
+})
+
+describe('the version of the kernel', () => {
+  it('is taken from its release', () => {
+    assert.deepEqual(kernelVersion('7.3.4-cloud-amd64'), { release: '7.3.4-cloud-amd64', major: 7, minor: 3 })
+    assert.deepEqual(kernelVersion('unusual'), { release: 'unusual', major: 0, minor: 0 })
+  })
+})
+
+describe('a class of the machine itself', () => {
+  it('is that of bridges, system peripherals, SMBus and performance counters', () => {
+    assert.ok([0x060000, 0x060400, 0x080600, 0x0c0500, 0x110100].every(isHostClass))
+    assert.ok(![0x010802, 0x020000, 0x030000, 0x0c0330, 0x00ff00, 0x120000].some(isHostClass))
+  })
+})
