@@ -1,0 +1,194 @@
+import { QuiesceError } from '../errors/quiesce-error.js'
+import type { Clock } from '../function/clock.js'
+import type { ContainmentOutcome, HotResetScope, KernelOutcome } from '../function/kernel-outcome.js'
+import type { PhysicalFunction } from '../function/physical-function.js'
+import { type Region, regionIndex } from '../function/region.js'
+import { pciDevicePath, readLinkName } from '../host/sysfs-attribute.js'
+import { blockingIoctl, closeBlocking } from '../linux/blocking-ioctl.js'
+import { errnoName } from '../linux/errno.js'
+import { ioctl, ioctlName, tryIoctl } from '../linux/ioctl.js'
+import { systemCallError } from '../linux/system-call-error.js'
+import { vfioConstant } from './abi/constants.js'
+import { vfioIoctl } from './abi/ioctls.js'
+import { DeviceInfo, RegionInfo } from './abi/vfio-structs.js'
+import { VfioConfigSpace } from './config-space.js'
+import type { VfioContainer } from './container.js'
+import { probeFeatures, type SupportedFeature } from './device-features.js'
+import type { DeviceGate } from './device-gate.js'
+import { VfioDmaSpace } from './dma-space.js'
+import { encodeHotReset, queryHotResetInfo } from './hot-reset.js'
+import { VfioInterrupts } from './interrupts.js'
+import { refusal } from './kernel-outcomes.js'
+import { machineClock } from './machine-clock.js'
+import { infoIoctl, queryInfo } from './query-info.js'
+import { VfioRegion } from './region.js'
+import { parseRegionInfo, type VfioRegionInfo } from './region-info.js'
+import type { ResetsUnderWay } from './resets-under-way.js'
+import type { VfioPaths } from './vfio-paths.js'
+
+/** What a function needs of the owner of its group and container. */
+export interface FunctionHolder {
+  readonly paths: VfioPaths
+  readonly resets: ResetsUnderWay
+  ownsGroup(id: string): boolean
+  /** Descriptors of those groups that are owned, kept open until the hold is disposed. */
+  holdGroups(ids: ReadonlySet<string>): Disposable & { readonly fds: readonly number[] }
+  /** The function is closed: let go of its group, and of its container where it was the last. */
+  release(address: string): void
+}
+
+/** A PCI function of the kernel's VFIO, by group and container. Made by `VfioOwnership.open`. */
+export class VfioFunction implements PhysicalFunction, AsyncDisposable {
+  readonly address: string
+  readonly backend = 'vfio-group'
+  readonly isVirtualFunction: boolean
+  readonly clock: Clock = machineClock
+  readonly config: VfioConfigSpace
+  readonly interrupts: VfioInterrupts
+  readonly dma: VfioDmaSpace
+  readonly canReset: boolean
+  readonly #gate: DeviceGate
+  readonly #container: VfioContainer
+  readonly #holder: FunctionHolder
+  readonly #regionCount: number
+  #regions: readonly (VfioRegion | undefined)[] | undefined
+  #closed = false
+
+  /** Takes over the gate's descriptor; closes nothing if it throws. */
+  constructor(gate: DeviceGate, container: VfioContainer, holder: FunctionHolder) {
+    const { address } = gate
+    const info = DeviceInfo.encode({ argsz: DeviceInfo.size })
+    ioctl(`open ${address}`, gate.file.fd, vfioIoctl.VFIO_DEVICE_GET_INFO, info)
+    const { flags, num_regions } = DeviceInfo.decode(info)
+    const configRegion = readRegionInfo(gate, regionIndex.config)
+    if ((flags & vfioConstant.VFIO_DEVICE_FLAGS_PCI) === 0 || configRegion === undefined) {
+      throw new QuiesceError('UNSUPPORTED', `Cannot open ${address}: VFIO does not offer it as a PCI device`, {
+        device: address,
+      })
+    }
+    this.address = address
+    this.canReset = (flags & vfioConstant.VFIO_DEVICE_FLAGS_RESET) !== 0
+    this.isVirtualFunction = readLinkName(`${pciDevicePath(holder.paths.sysfs, address)}/physfn`) !== undefined
+    this.config = new VfioConfigSpace(gate, configRegion.start, Number(configRegion.size))
+    this.interrupts = new VfioInterrupts(gate)
+    this.dma = new VfioDmaSpace(address, container)
+    this.#gate = gate
+    this.#container = container
+    this.#holder = holder
+    this.#regionCount = num_regions
+  }
+
+  get regions(): readonly (Region | undefined)[] {
+    this.#regions ??= Array.from({ length: this.#regionCount }, (_, index) => {
+      if (index === regionIndex.config) return undefined
+      const info = readRegionInfo(this.#gate, index)
+      return info === undefined || info.size === 0n ? undefined : new VfioRegion(this.#gate, info)
+    })
+    return this.#regions
+  }
+
+  /** What kernel and device can do beyond the basics. */
+  features(): readonly SupportedFeature[] {
+    const fd = this.#gate.enter('read features', 'BUSY')
+    return probeFeatures((bytes) => tryIoctl(fd, vfioIoctl.VFIO_DEVICE_FEATURE, bytes))
+  }
+
+  async reset(): Promise<KernelOutcome> {
+    if (this.#gate.isResetting) return stillResetting
+    using _ = this.#holder.resets.begin([this.address])
+    const result = await blockingIoctl(this.#gate.file, vfioIoctl.VFIO_DEVICE_RESET)
+    return result.ok ? { ok: true } : refusal('reset', result.errno)
+  }
+
+  hotResetScope(): HotResetScope {
+    const info = this.#hotResetInfo()
+    if (!info.ok) return refusal('hot-reset-info', info.errno)
+    const { paths } = this.#holder
+    return {
+      ok: true,
+      affected: info.functions.map(({ address, group }) => ({
+        address,
+        owned: this.#holder.ownsGroup(group),
+        driver: readLinkName(`${pciDevicePath(paths.sysfs, address)}/driver`),
+      })),
+    }
+  }
+
+  async hotReset(): Promise<KernelOutcome> {
+    const info = this.#hotResetInfo()
+    if (!info.ok) return refusal('hot-reset-info', info.errno)
+    const addresses = info.functions.map(({ address }) => address)
+    if (addresses.some((address) => this.#holder.resets.has(address))) return stillResetting
+    // The kernel refuses more groups than there are functions: only those that are concerned.
+    using hold = this.#holder.holdGroups(new Set(info.functions.map(({ group }) => group)))
+    using _ = this.#holder.resets.begin(addresses)
+    const argument = encodeHotReset(hold.fds)
+    const result = await blockingIoctl(this.#gate.file, vfioIoctl.VFIO_DEVICE_PCI_HOT_RESET, argument)
+    return result.ok ? { ok: true } : refusal('hot-reset', result.errno)
+  }
+
+  #hotResetInfo() {
+    const { fd } = this.#gate.file
+    return queryHotResetInfo((bytes) => tryIoctl(fd, vfioIoctl.VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, bytes))
+  }
+
+  contain(): ContainmentOutcome {
+    const result = this.#container.unmapAll()
+    if (!result.ok) return refusal('unmap', result.errno)
+    return { ok: true, method: 'unmap-all', alsoContained: this.dma.sharedWith }
+  }
+
+  /** Closes the device and lets go of it. The kernel resets a device at its last close, which may take long. */
+  [Symbol.dispose](): void {
+    if (this.#closed) return
+    this.#beginClose()
+    this.#gate.file[Symbol.dispose]()
+    this.#endClose()
+  }
+
+  /** As dispose, but the event loop stays free while the kernel closes the device. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return
+    this.#beginClose()
+    try {
+      await closeBlocking(this.#gate.file)
+    } finally {
+      this.#endClose()
+    }
+  }
+
+  #beginClose(): void {
+    this.#closed = true
+    // A device that is being reset would hold the call up; its interrupts go with its last descriptor.
+    this.interrupts.close(!this.#gate.isResetting)
+  }
+
+  #endClose(): void {
+    try {
+      // The device is closed, and with it silent: now its mappings can go.
+      this.dma.unmapOwn()
+    } finally {
+      this.#holder.release(this.address)
+    }
+  }
+}
+
+/** Not left to the kernel: a second thread would only wait behind the first. */
+const stillResetting: KernelOutcome = {
+  ok: false,
+  errno: 'EBUSY',
+  message: 'an earlier reset of this device has not ended',
+}
+
+/** `undefined` where the device has no such region (EINVAL: VGA, on most). */
+function readRegionInfo(gate: DeviceGate, index: number): VfioRegionInfo | undefined {
+  const command = vfioIoctl.VFIO_DEVICE_GET_REGION_INFO
+  const fd = gate.enter(`read region ${index}`, 'REGION_ACCESS')
+  const result = queryInfo(RegionInfo, infoIoctl(fd, command), (bytes) => RegionInfo.encode({ index }, bytes))
+  if (result.ok) return parseRegionInfo(result.bytes)
+  if (errnoName(result.errno) === 'EINVAL') return undefined
+  throw systemCallError(
+    { action: `read region ${index} of ${gate.address}`, syscall: ioctlName(command), errno: result.errno },
+    { device: gate.address },
+  )
+}
