@@ -1,0 +1,121 @@
+import { QuiesceError } from '../../errors/quiesce-error.js'
+import {
+  type InterruptDestination,
+  type InterruptInfo,
+  type InterruptKind,
+  type Interrupts,
+  interruptKinds,
+} from '../../function/interrupts.js'
+import { MsiControl, msiOffset } from '../../pci/capabilities/msi.js'
+import { MsixControl, msixOffset } from '../../pci/capabilities/msix.js'
+import { capabilityId } from '../../pci/capability-ids.js'
+import { headerOffset } from '../../pci/header.js'
+import type { SignalKind } from '../interrupt-lines.js'
+import type { KernelDevice } from './kernel-device.js'
+
+type Destinations = readonly (InterruptDestination | undefined)[]
+
+/** The kinds of which only one can be enabled at a time (one `irq_type` per device). */
+const exclusive: readonly InterruptKind[] = ['intx', 'msi', 'msix']
+
+const messageControls = {
+  msi: { id: capabilityId.msi, offset: msiOffset.control, enable: MsiControl.mask('enable') },
+  msix: { id: capabilityId.msix, offset: msixOffset.control, enable: MsixControl.mask('enable') },
+}
+
+/** Interrupts as `VFIO_DEVICE_SET_IRQS` sets them up. Destinations are callbacks: there is no kernel to signal an eventfd. */
+export class KernelInterrupts implements Interrupts {
+  readonly #device: KernelDevice
+  readonly #enabled = new Map<InterruptKind, Destinations>()
+  #isIntxMasked = false
+
+  constructor(device: KernelDevice) {
+    this.#device = device
+    device.hardware.lines.sink = (kind, vector) => this.#deliver(kind, vector)
+  }
+
+  info(kind: InterruptKind): InterruptInfo {
+    const { config } = this.#device.hardware
+    const msix = config.capabilities.get(capabilityId.msix)
+    const counts: Readonly<Record<InterruptKind, number>> = {
+      intx: config.read(headerOffset.interruptPin, 1) === 0 ? 0 : 1,
+      msi: config.capabilities.has(capabilityId.msi) ? 1 : 0,
+      msix: msix === undefined ? 0 : MsixControl.decode(config.read(msix + msixOffset.control, 2)).tableSize + 1,
+      err: config.capabilities.has(capabilityId.pcie) ? 1 : 0,
+      req: 1,
+    }
+    const isIntx = kind === 'intx'
+    return { count: counts[kind], maskable: isIntx, automasked: isIntx, fixedSize: kind === 'msi' }
+  }
+
+  enable(kind: InterruptKind, destinations: Destinations): void {
+    this.#device.assertOpen(`enable ${kind}`)
+    const { count } = this.info(kind)
+    if (destinations.length === 0 || destinations.length > count) {
+      const detail = `${destinations.length} vectors were asked for, and it has ${count}`
+      throw this.#invalid(`Cannot enable ${kind}: ${detail}`)
+    }
+    const other = exclusive.find((each) => each !== kind && this.#enabled.has(each))
+    if (exclusive.includes(kind) && other !== undefined)
+      throw this.#invalid(`Cannot enable ${kind}: ${other} is enabled`)
+    if (destinations.some((destination) => destination !== undefined && 'eventfd' in destination)) {
+      throw new QuiesceError('UNSUPPORTED', `Cannot enable ${kind}: the simulator has no eventfds`, {
+        device: this.#device.address,
+        hint: 'Give a signal callback as the destination',
+      })
+    }
+    this.#enabled.set(kind, [...destinations])
+    this.#setMessageEnable(kind, true)
+    if (kind === 'intx') {
+      this.#isIntxMasked = false
+      this.#device.hardware.lines.deliverIntx()
+    }
+  }
+
+  disable(kind: InterruptKind): void {
+    this.#device.assertOpen(`disable ${kind}`)
+    if (this.#enabled.delete(kind)) this.#setMessageEnable(kind, false)
+  }
+
+  unmask(kind: InterruptKind): void {
+    this.#device.assertOpen(`unmask ${kind}`)
+    if (kind !== 'intx') throw this.#invalid(`Cannot unmask ${kind}: only INTx is masked at delivery`)
+    if (!this.#enabled.has('intx')) throw this.#invalid('Cannot unmask intx: it is not enabled')
+    this.#isIntxMasked = false
+    this.#device.hardware.lines.deliverIntx()
+  }
+
+  disableAll(): void {
+    for (const kind of interruptKinds) this.disable(kind)
+  }
+
+  #deliver(kind: SignalKind, vector: number): boolean {
+    const destination = this.#enabled.get(kind)?.[vector]
+    if (destination === undefined || !('signal' in destination)) return false
+    if (kind === 'intx') {
+      if (this.#isIntxMasked) return false
+      this.#isIntxMasked = true
+    }
+    destination.signal()
+    return true
+  }
+
+  #setMessageEnable(kind: InterruptKind, enabled: boolean): void {
+    if (kind !== 'msi' && kind !== 'msix') return
+    const { hardware } = this.#device
+    const { id, offset, enable } = messageControls[kind]
+    const at = hardware.config.capabilities.get(id)
+    if (at === undefined) return
+    const control = hardware.readConfig(at + offset, 2)
+    hardware.writeConfig(at + offset, 2, enabled ? control | enable : control & ~enable, 'kernel')
+  }
+
+  #invalid(message: string): QuiesceError {
+    return new QuiesceError('SYSTEM', message, {
+      device: this.#device.address,
+      syscall: 'ioctl(VFIO_DEVICE_SET_IRQS)',
+      errno: 22,
+      errnoName: 'EINVAL',
+    })
+  }
+}

@@ -1,0 +1,117 @@
+import { QuiesceError } from '../errors/quiesce-error.js'
+import type { DmaAccess, DmaMapping, DmaMemory, DmaSpace } from '../function/dma.js'
+import type { Faults } from './faults.js'
+import type { IommuDomain, IommuMapping } from './iommu.js'
+import type { Ledger } from './ledger.js'
+import { SimulatedMemory } from './simulated-memory.js'
+import type { VirtualClock } from './virtual-clock.js'
+
+const pageSize = 4096n
+
+/** What an x86 IOMMU translates: 48 bits, without the window that interrupts are written to. */
+const apertures = [
+  { first: 0n, last: 0xfedf_ffffn },
+  { first: 0xfef0_0000n, last: (1n << 48n) - 1n },
+]
+
+export interface DmaSpaceParts {
+  readonly device: string
+  readonly domain: IommuDomain
+  readonly clock: VirtualClock
+  readonly ledger: Ledger
+  readonly faults: Faults
+}
+
+/** A device's memory mappings, as a view of a domain that it may share. */
+export class SimulatedDmaSpace implements DmaSpace {
+  readonly pageSize = pageSize
+  readonly apertures = apertures
+  readonly domain: IommuDomain
+  readonly #parts: DmaSpaceParts
+  readonly #handles = new WeakMap<IommuMapping, DmaMapping>()
+
+  constructor(parts: DmaSpaceParts) {
+    this.#parts = parts
+    this.domain = parts.domain
+  }
+
+  get sharedWith(): readonly string[] {
+    return [...this.domain.members].filter((member) => member !== this.#parts.device)
+  }
+
+  get mappings(): readonly DmaMapping[] {
+    return this.domain.mappings.map((mapping) => this.#handle(mapping))
+  }
+
+  allocate(size: bigint): DmaMemory {
+    return new SimulatedMemory(size)
+  }
+
+  map(iova: bigint, memory: DmaMemory, access: DmaAccess): DmaMapping {
+    const size = BigInt(memory.bytes.byteLength)
+    const last = iova + size - 1n
+    const what = `map 0x${iova.toString(16)}-0x${last.toString(16)}`
+    const conflict = this.#conflict(iova, size)
+    if (conflict !== undefined) {
+      throw new QuiesceError('DMA_CONFLICT', `Cannot ${what}: ${conflict}`, { device: this.#parts.device })
+    }
+    if (memory instanceof SimulatedMemory && memory.isDisposed) {
+      throw new QuiesceError('CLOSED', `Cannot ${what}: the memory is disposed`, { device: this.#parts.device })
+    }
+    const mapping: IommuMapping = { iova, size, access, bytes: memory.bytes }
+    this.domain.add(mapping)
+    this.#record('map', iova, size)
+    return this.#handle(mapping)
+  }
+
+  unmap(iova: bigint, size: bigint): bigint {
+    const inside = this.domain.mappings.filter(
+      (mapping) => mapping.iova >= iova && mapping.iova + mapping.size <= iova + size,
+    )
+    for (const mapping of inside) this.#remove(mapping)
+    return inside.reduce((total, mapping) => total + mapping.size, 0n)
+  }
+
+  /** `VFIO_IOMMU_UNMAP_DMA` with `VFIO_DMA_UNMAP_FLAG_ALL`; the errno if it fails. */
+  unmapAll(): string | undefined {
+    const fails = this.#parts.faults.get('unmap-fails')
+    if (fails !== false && this.domain.mappings.length > 0) return fails
+    for (const { iova, size } of this.domain.mappings) this.#record('unmap', iova, size)
+    this.domain.clear()
+    return undefined
+  }
+
+  #conflict(iova: bigint, size: bigint): string | undefined {
+    if (iova % pageSize !== 0n || size % pageSize !== 0n) return `it is not aligned to ${pageSize} bytes`
+    const fits = apertures.some(({ first, last }) => iova >= first && iova + size - 1n <= last)
+    if (!fits) return 'the IOMMU cannot translate it'
+    return this.domain.overlaps(iova, size) ? 'it overlaps a mapping' : undefined
+  }
+
+  #handle(mapping: IommuMapping): DmaMapping {
+    const known = this.#handles.get(mapping)
+    if (known !== undefined) return known
+    const { iova, size, access } = mapping
+    const handle: DmaMapping = { iova, size, access, [Symbol.dispose]: () => this.#remove(mapping) }
+    this.#handles.set(mapping, handle)
+    return handle
+  }
+
+  #remove(mapping: IommuMapping): void {
+    if (!this.domain.mappings.includes(mapping)) return
+    const fails = this.#parts.faults.get('unmap-fails')
+    if (fails !== false) {
+      throw new QuiesceError('SYSTEM', `Cannot unmap 0x${mapping.iova.toString(16)}: the IOMMU refused`, {
+        device: this.#parts.device,
+        syscall: 'ioctl(VFIO_IOMMU_UNMAP_DMA)',
+        errnoName: fails,
+      })
+    }
+    this.domain.remove(mapping)
+    this.#record('unmap', mapping.iova, mapping.size)
+  }
+
+  #record(what: 'map' | 'unmap', iova: bigint, size: bigint): void {
+    this.#parts.ledger.record({ kind: 'iommu', at: this.#parts.clock.now(), what, iova, size })
+  }
+}

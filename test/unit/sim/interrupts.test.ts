@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { QuiesceError } from '../../../src/errors/quiesce-error.js'
+import { capabilityId } from '../../../src/pci/capability-ids.js'
+import { createSimulatedFunction } from '../../../src/sim/create-simulated-function.js'
+import { streamRegister } from '../../../src/sim/models/stream-device.js'
+import { capability, command, commandOffset, setBusMaster, writeWord } from './open-model.js'
+
+function counting(model: string) {
+  const fn = createSimulatedFunction(model)
+  const counts = [0, 0, 0, 0]
+  const destinations = counts.map((_, i) => ({
+    signal: () => {
+      counts[i] = (counts[i] ?? 0) + 1
+    },
+  }))
+  return { fn, counts, destinations, raise: (vector: number) => writeWord(fn, streamRegister.interrupt, vector) }
+}
+
+describe('interrupts', () => {
+  it("MSI-X goes to the vector's destination, and nowhere where it has none", () => {
+    const { fn, counts, destinations, raise } = counting('flr')
+    setBusMaster(fn, true)
+    fn.interrupts.enable('msix', [destinations[0], undefined, destinations[2]])
+    for (const vector of [0, 1, 2, 2, 3]) raise(vector)
+    assert.deepEqual(counts, [1, 0, 2, 0])
+    assert.deepEqual(
+      fn.ledger.of('interrupt').map(({ delivered }) => delivered),
+      [true, false, true, true, false],
+    )
+  })
+  it('enabling and disabling shows in the capability', () => {
+    const { fn, destinations } = counting('flr')
+    const at = capability(fn, capabilityId.msix) + 2
+    fn.interrupts.enable('msix', destinations)
+    assert.equal(fn.config.read(at, 2) & 0x8000, 0x8000)
+    fn.interrupts.disable('msix')
+    assert.equal(fn.config.read(at, 2) & 0x8000, 0)
+  })
+  it('with the fault, MSI-X and MSI stay enabled until a reset', async () => {
+    for (const kind of ['msi', 'msix'] as const) {
+      const { fn, destinations } = counting('flr')
+      const enabled = (): boolean => fn.hardware.lines.isEnabled(kind)
+      fn.interrupts.enable(kind, destinations.slice(0, 1))
+      fn.faults.set('interrupts-stuck', true)
+      fn.interrupts.disable(kind)
+      assert.equal(enabled(), true)
+      fn.hardware.reset('flr')
+      assert.equal(enabled(), false)
+    }
+  })
+  it('INTx is masked at delivery, and delivered again when it is unmasked while the line is high', () => {
+    const { fn, counts, destinations, raise } = counting('flr')
+    fn.interrupts.enable('intx', destinations.slice(0, 1))
+    raise(0)
+    raise(0)
+    assert.equal(counts[0], 1)
+    fn.interrupts.unmask('intx')
+    assert.equal(counts[0], 2)
+    writeWord(fn, streamRegister.acknowledge, 1)
+    fn.interrupts.unmask('intx')
+    assert.equal(counts[0], 2)
+  })
+  it('INTx needs no Bus Master, and a message does', () => {
+    const { fn, counts, destinations, raise } = counting('flr')
+    fn.interrupts.enable('intx', destinations.slice(0, 1))
+    raise(0)
+    assert.equal(counts[0], 1)
+    fn.interrupts.disable('intx')
+    fn.interrupts.enable('msi', destinations.slice(0, 1))
+    raise(0)
+    assert.equal(counts[0], 1)
+    setBusMaster(fn, true)
+    raise(0)
+    assert.equal(counts[0], 2)
+  })
+  it('INTx Disable in the hardware keeps the line silent', () => {
+    const { fn, counts, destinations, raise } = counting('flr')
+    fn.hardware.writeConfig(commandOffset, 2, fn.hardware.command | command.intxDisable, 'kernel')
+    fn.interrupts.enable('intx', destinations.slice(0, 1))
+    raise(0)
+    assert.equal(counts[0], 0)
+    fn.hardware.writeConfig(commandOffset, 2, fn.hardware.command & ~command.intxDisable, 'kernel')
+    assert.equal(counts[0], 1)
+  })
+  it('one kind at a time, as many as there are, and callbacks only', () => {
+    const { fn, destinations } = counting('flr')
+    fn.interrupts.enable('msix', destinations)
+    assert.throws(() => fn.interrupts.enable('msi', destinations.slice(0, 1)), QuiesceError)
+    fn.interrupts.disable('msix')
+    assert.throws(() => fn.interrupts.enable('msix', [...destinations, undefined]), QuiesceError)
+    assert.throws(() => fn.interrupts.enable('msi', []), QuiesceError)
+    assert.throws(
+      () => fn.interrupts.enable('msi', [{ eventfd: 3 }]),
+      (error) => error instanceof QuiesceError && error.code === 'UNSUPPORTED',
+    )
+    assert.throws(() => fn.interrupts.unmask('intx'), QuiesceError)
+    assert.throws(() => fn.interrupts.unmask('msi'), QuiesceError)
+  })
+  it('a reset by the kernel keeps MSI-X enabled, as the kernel restores it', async () => {
+    const { fn, counts, destinations, raise } = counting('flr')
+    setBusMaster(fn, true)
+    fn.interrupts.enable('msix', destinations)
+    assert.equal((await fn.reset()).ok, true)
+    raise(1)
+    assert.deepEqual(counts, [0, 1, 0, 0])
+  })
+})
