@@ -1,0 +1,36 @@
+// The script /etc/run of the guest: what init does once VFIO is there.
+import type { Topology } from './topology.js'
+
+/** Runs one program of test/vm/guest, and writes its exit status to the line of results. */
+export function programScript(topology: Topology, program: string, args: readonly string[]): string {
+  const command = ['node', '--enable-source-maps', `/app/build/test/vm/guest/${program}.js`, ...args]
+  return `${environment(topology)}
+${command.map(quote).join(' ')}
+echo "${exitMarker} $?" > /dev/ttyS1
+`
+}
+
+/** Binds every device to vfio-pci and gives the user a shell. */
+export function shellScript(topology: Topology, size: { rows: number; columns: number }, intro: string): string {
+  const bind = topology.iommu ? 'vfio-bind all' : ':'
+  return `${environment(topology)}
+${bind}
+cat <<'END_OF_INTRO'
+${intro}
+END_OF_INTRO
+export PS1='vm# ' ENV=/etc/shrc
+echo 'stty rows ${size.rows} cols ${size.columns} 2>/dev/null' > /etc/shrc
+cd /root
+setsid cttyhack sh
+`
+}
+
+export const exitMarker = '@@EXIT'
+export const resultMarker = '@@RESULT'
+
+function environment({ devices }: Topology): string {
+  const addresses = Object.fromEntries(devices.map(({ name, address }) => [name, address]))
+  return `export QUIESCE_VM_DEVICES=${quote(JSON.stringify(addresses))} QUIESCE_VM_RESULTS=/dev/ttyS1`
+}
+
+const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`

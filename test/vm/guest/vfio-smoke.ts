@@ -1,0 +1,328 @@
+// In the guest: what the kernel's VFIO and real device models make of src/vfio. Each scenario is one result.
+import { QuiesceError } from '../../../src/errors/quiesce-error.js'
+import type { PhysicalFunction } from '../../../src/function/physical-function.js'
+import { EventFd } from '../../../src/linux/eventfd.js'
+import { openVfioFunction } from '../../../src/vfio/open-vfio-function.js'
+import { VfioOwnership } from '../../../src/vfio/vfio-ownership.js'
+import { addressOf, deviceAddresses } from './addresses.js'
+import { bindToVfio, createVirtualFunctions, unbind } from './binding.js'
+import { report } from './report.js'
+
+const commandOffset = 0x04
+const commandBits = { memory: 0x2, busMaster: 0x4 } as const
+const iova = 0x10_0000n
+const landsWithinMs = 250
+const nobody = 65534
+
+/** QEMU's edu, docs/specs/edu.rst. */
+const edu = {
+  factorial: 0x08n,
+  raise: 0x60n,
+  acknowledge: 0x64n,
+  source: 0x80n,
+  destination: 0x88n,
+  count: 0x90n,
+  command: 0x98n,
+  buffer: 0x40000n,
+  start: 1,
+  fromDevice: 2,
+} as const
+
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
+
+function word(fn: PhysicalFunction, offset: bigint, value?: number): number {
+  const bytes = new Uint8Array(4)
+  const view = new DataView(bytes.buffer)
+  if (value === undefined) fn.regions[0]?.read(offset, bytes)
+  else {
+    view.setUint32(0, value, true)
+    fn.regions[0]?.write(offset, bytes)
+  }
+  return view.getUint32(0, true)
+}
+
+function setCommand(fn: PhysicalFunction, value: number): number {
+  fn.config.write(commandOffset, 2, value)
+  return fn.config.read(commandOffset, 2)
+}
+
+const wake = (fn: PhysicalFunction): number => setCommand(fn, commandBits.memory | commandBits.busMaster)
+
+/** Starts a transfer into memory; returns whether it is under way. */
+function startTransfer(fn: PhysicalFunction): boolean {
+  word(fn, edu.source, Number(edu.buffer))
+  word(fn, edu.destination, Number(iova))
+  word(fn, edu.count, 64)
+  word(fn, edu.command, edu.start | edu.fromDevice)
+  return (word(fn, edu.command) & edu.start) !== 0
+}
+
+async function transfer(fn: PhysicalFunction, meanwhile: () => unknown = () => {}) {
+  using memory = fn.dma.allocate(fn.dma.pageSize)
+  memory.bytes.fill(0xa5)
+  using _ = fn.dma.map(iova, memory, 'read-write')
+  wake(fn)
+  const inFlight = startTransfer(fn)
+  const during = await meanwhile()
+  await sleep(landsWithinMs)
+  return { inFlight, landed: memory.bytes.some((byte) => byte !== 0xa5), during }
+}
+
+async function waitFor(isSo: () => boolean): Promise<boolean> {
+  for (let round = 0; round < 200 && !isSo(); round++) await sleep(5)
+  return isSo()
+}
+
+function failure(run: () => unknown): unknown {
+  try {
+    return { returned: run() }
+  } catch (error) {
+    return describeError(error)
+  }
+}
+
+function describeError(error: unknown): unknown {
+  if (!(error instanceof QuiesceError)) return { error: String(error) }
+  const { code, errnoName, message, hint } = error
+  return { code, errno: errnoName, message, hint }
+}
+
+const failureOf = (call: Promise<unknown>) => call.then((returned) => ({ returned }), describeError)
+
+type Scenario = (ownership: VfioOwnership) => Promise<unknown>
+
+async function open(name: Parameters<typeof addressOf>[0], ownership: VfioOwnership) {
+  return openVfioFunction(addressOf(name), ownership)
+}
+
+const scenarios: Readonly<Record<string, Scenario>> = {
+  async 'edu-root'(ownership) {
+    const began = performance.now()
+    using fn = await open('edu-root', ownership)
+    const openMs = performance.now() - began
+    const command = fn.config.read(commandOffset, 2)
+    const landed = await transfer(fn)
+    const unmapped = await transfer(fn, () => fn.dma.unmap(iova, fn.dma.pageSize))
+    const contained = await transfer(fn, () => [fn.contain(), fn.contain(), fn.dma.mappings.length])
+    const stopped = await transfer(fn, () => setCommand(fn, 0))
+    return {
+      openMs,
+      ids: fn.config.read(0, 4),
+      configSize: fn.config.size,
+      isVirtualFunction: fn.isVirtualFunction,
+      canReset: fn.canReset,
+      command,
+      regions: fn.regions.map(
+        (region) => region && { index: region.index, size: region.size, mappable: region.mappable },
+      ),
+      hasFile: fn.regions[0]?.file !== undefined,
+      id: (wake(fn), word(fn, 0n)),
+      memoryOff: (setCommand(fn, 0), failure(() => word(fn, 0n))),
+      pageSize: fn.dma.pageSize,
+      apertures: fn.dma.apertures,
+      landed,
+      unmapped,
+      contained,
+      stopped,
+      reset: await fn.reset(),
+      scope: fn.hotResetScope(),
+      hotReset: await fn.hotReset(),
+      features: fn.features(),
+      kinds: (['intx', 'msi', 'msix', 'err', 'req'] as const).map((kind) => fn.interrupts.info(kind)),
+    }
+  },
+
+  async interrupts(ownership) {
+    using fn = await open('edu-root', ownership)
+    wake(fn)
+    let heard = 0
+    const signal = () => {
+      heard++
+    }
+    const raised = async () => {
+      const before = heard
+      word(fn, edu.raise, 1)
+      const arrived = await waitFor(() => heard > before)
+      word(fn, edu.acknowledge, 1)
+      return arrived
+    }
+    fn.interrupts.enable('msi', [{ signal }])
+    const msi = [await raised(), await raised()]
+    using eventfd = new EventFd()
+    fn.interrupts.enable('msi', [{ eventfd: eventfd.fd }])
+    word(fn, edu.raise, 1)
+    const toEventfd = await waitFor(() => eventfd.take() > 0n)
+    word(fn, edu.acknowledge, 1)
+    const both = failure(() => fn.interrupts.enable('intx', [{ signal }]))
+    fn.interrupts.disable('msi')
+    fn.interrupts.enable('intx', [{ signal }])
+    const intx = [await raised()]
+    fn.interrupts.unmask('intx')
+    intx.push(await raised())
+    fn.interrupts.disable('intx')
+    fn.interrupts.enable('req', [{ signal }])
+    fn.interrupts.disable('req')
+    fn.interrupts.enable('msi', [{ signal }])
+    setCommand(fn, commandBits.memory)
+    const withoutBusMaster = await raised()
+    return {
+      msi,
+      toEventfd,
+      both,
+      intx,
+      withoutBusMaster,
+      none: failure(() => fn.interrupts.enable('msix', [{ signal }])),
+    }
+  },
+
+  async 'edu-port'(ownership) {
+    using fn = await open('edu-port', ownership)
+    wake(fn)
+    word(fn, edu.factorial, 5)
+    await sleep(50)
+    const before = word(fn, edu.factorial)
+    const resetting = fn.reset()
+    const during = {
+      config: failure(() => fn.config.read(0, 4)),
+      second: await fn.reset(),
+      region: failure(() => word(fn, 0n)),
+    }
+    const began = performance.now()
+    const reset = await resetting
+    const resetMs = performance.now() - began
+    const command = fn.config.read(commandOffset, 2)
+    return {
+      before,
+      during,
+      reset,
+      resetMs,
+      command,
+      scope: fn.hotResetScope(),
+      hotReset: await fn.hotReset(),
+      canReset: fn.canReset,
+    }
+  },
+
+  async 'edu-slow'(ownership) {
+    const fn = await open('edu-slow', ownership)
+    let longestGapMs = 0
+    let last = performance.now()
+    const tick = setInterval(() => {
+      longestGapMs = Math.max(longestGapMs, performance.now() - last)
+      last = performance.now()
+    }, 5)
+    const began = performance.now()
+    const reset = await fn.reset()
+    const resetMs = performance.now() - began
+    clearInterval(tick)
+    // Closed in the middle of a reset: the device is held until the reset ends, and then it is free.
+    const late = fn.hotReset()
+    const closing = performance.now()
+    fn[Symbol.dispose]()
+    const closeMs = performance.now() - closing
+    const lateOutcome = await late
+    await using again = await open('edu-slow', ownership)
+    return { canReset: fn.canReset, reset, resetMs, longestGapMs, closeMs, lateOutcome, again: again.config.read(0, 4) }
+  },
+
+  async 'shared bus'(ownership) {
+    using a = await open('edu-shared-a', ownership)
+    const alone = a.hotResetScope()
+    using b = await open('edu-shared-b', ownership)
+    wake(b)
+    return {
+      alone,
+      canReset: [a.canReset, b.canReset],
+      reset: await a.reset(),
+      hotReset: await a.hotReset(),
+      siblingCommand: b.config.read(commandOffset, 2),
+      sharedWith: a.dma.sharedWith,
+    }
+  },
+
+  async containers(ownership) {
+    using first = await open('edu-root', ownership)
+    using second = await open('edu-root-2', ownership)
+    using memory = first.dma.allocate(first.dma.pageSize)
+    using _ = first.dma.map(iova, memory, 'read-write')
+    const shared = {
+      sharedWith: first.dma.sharedWith,
+      seen: second.dma.mappings.length,
+      conflict: failure(() => second.dma.map(iova, memory, 'read')),
+    }
+    const contained = second.contain()
+    using apartOwner = new VfioOwnership({ shareContainers: false })
+    const apart = [await open('nvme', apartOwner), await open('e1000e', apartOwner)]
+    return { shared, contained, left: first.dma.mappings.length, apart: apart.map((fn) => fn.dma.sharedWith) }
+  },
+
+  async models(ownership) {
+    const results: Record<string, unknown> = {}
+    for (const name of ['nvme', 'e1000e', 'rng-pm'] as const) {
+      await using fn = await open(name, ownership)
+      const region = fn.regions.find((candidate) => candidate !== undefined)
+      results[name] = {
+        canReset: fn.canReset,
+        configSize: fn.config.size,
+        msix: fn.interrupts.info('msix').count,
+        region: region && { index: region.index, size: region.size, mappable: region.mappable },
+        reset: await fn.reset(),
+        hotReset: await fn.hotReset(),
+        features: fn.features().map((feature) => feature.name),
+      }
+    }
+    return results
+  },
+
+  async 'virtual function'(ownership) {
+    const [address = ''] = createVirtualFunctions(addressOf('igb'), 2)
+    bindToVfio(address)
+    using fn = await openVfioFunction(address, ownership)
+    return {
+      isVirtualFunction: fn.isVirtualFunction,
+      canReset: fn.canReset,
+      ids: fn.config.read(0, 4),
+      reset: await fn.reset(),
+    }
+  },
+
+  async errors(ownership) {
+    using fn = await open('edu-root', ownership)
+    using other = new VfioOwnership()
+    const twice = await failureOf(open('edu-root', ownership))
+    const busy = await failureOf(open('edu-root', other))
+    unbind(addressOf('edu-root-2'))
+    const unbound = await failureOf(open('edu-root-2', other))
+    bindToVfio(addressOf('edu-root-2'))
+    const missing = await failureOf(ownership.open('0000:7f:00.0'))
+    using memory = fn.dma.allocate(64n << 20n)
+    process.seteuid?.(nobody)
+    const permission = await failureOf(open('edu-root-2', other))
+    const memlock = failure(() => fn.dma.map(0x1000_0000n, memory, 'read-write'))
+    process.seteuid?.(0)
+    const outside = failure(() => fn.dma.map(0xfee0_0000n, memory, 'read-write'))
+    return { twice, busy, unbound, missing, permission, memlock, outside }
+  },
+
+  /** Groups and containers are let go of: everything can be opened again, by another owner. */
+  async again() {
+    const results: unknown[] = []
+    for (const name of ['edu-root', 'edu-shared-a', 'nvme'] as const) {
+      using owner = new VfioOwnership()
+      using fn = await open(name, owner)
+      results.push(fn.config.read(0, 4))
+    }
+    return results
+  },
+}
+
+const { igb: _igb, ...assignable } = deviceAddresses()
+bindToVfio(...Object.values(assignable))
+for (const [scenario, run] of Object.entries(scenarios)) {
+  using ownership = new VfioOwnership()
+  try {
+    report({ scenario, result: await run(ownership) })
+  } catch (error) {
+    report({ scenario, error: error instanceof Error ? (error.stack ?? error.message) : String(error) })
+  }
+}

@@ -1,0 +1,146 @@
+// Gets the parts of the VM: downloaded with apt, unpacked with dpkg-deb, never installed. A machine that cannot get them is
+// an answer, not a crash.
+import { createHash } from 'node:crypto'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { bundledCommand } from './bundled-command.js'
+import { cacheFolder } from './cache-folder.js'
+import { debianMirrors } from './debian-mirror.js'
+import { zstdPayload } from './kernel-image.js'
+import { packageSets, recipeVersion, suites } from './package-list.js'
+import { openPrivateApt, type PrivateApt } from './private-apt.js'
+import { CommandFailed, runCommand } from './run-command.js'
+
+/** The unpacked parts. */
+export interface VmParts {
+  readonly available: true
+  /** The folder of everything of the VM in the cache. */
+  readonly folder: string
+  /** The unpacked packages: `usr/bin/qemu-system-x86_64` and so on are below it. */
+  readonly root: string
+  readonly kernel: string
+  /** The folder of the kernel's modules. */
+  readonly modules: string
+}
+
+/** This machine cannot get the parts, and why: one line. */
+export interface VmUnavailable {
+  readonly available: false
+  readonly reason: string
+}
+
+/** The parts from the cache, or downloaded now (about 75 MB). `progress` hears what takes long. */
+export async function obtainParts(progress: (line: string) => void = () => {}): Promise<VmParts | VmUnavailable> {
+  const obstacle = findObstacle()
+  if (obstacle !== undefined) return { available: false, reason: obstacle }
+  const folder = join(cacheFolder(), 'vm')
+  const root = join(folder, `packages-${listHash()}`)
+  try {
+    if (!existsSync(root)) await downloadInto(folder, root, progress)
+    return locateParts(folder, root)
+  } catch (error) {
+    if (error instanceof CommandFailed) {
+      return { available: false, reason: `the Debian packages cannot be fetched: ${error.message}` }
+    }
+    throw error
+  }
+}
+
+function findObstacle(): string | undefined {
+  if (process.platform !== 'linux' || process.arch !== 'x64') return 'the test VM needs Linux on x86-64'
+  for (const program of ['apt-get', 'dpkg-deb']) {
+    const found = (process.env['PATH'] ?? '').split(':').some((folder) => existsSync(join(folder, program)))
+    if (!found) return `the test VM is made from Debian packages, and ${program} is not here`
+  }
+  const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : ''
+  if (!/^ID=debian$/m.test(release)) return 'the test VM is made from Debian packages, and this machine is not a Debian'
+  return undefined
+}
+
+async function downloadInto(folder: string, root: string, progress: (line: string) => void): Promise<void> {
+  const mirrors = await debianMirrors()
+  mkdirSync(folder, { recursive: true })
+  const work = mkdtempSync(join(folder, 'unpacking-'))
+  try {
+    progress('fetching the lists of Debian packages')
+    const apt = await openFirst(join(work, 'apt'), mirrors)
+    const packages = (await Promise.all(packageSets.map((set) => apt.resolve(set)))).flat()
+    const downloads = join(work, 'downloads')
+    mkdirSync(downloads)
+    progress(`fetching QEMU and a kernel: ${packages.length} Debian packages, unpacked into ${root}, never installed`)
+    await apt.download(packages, downloads)
+    const unpacked = join(work, 'root')
+    for (const file of readdirSync(downloads).filter((name) => name.endsWith('.deb'))) {
+      await runCommand('dpkg-deb', ['-x', join(downloads, file), unpacked])
+    }
+    await unpackKernel(unpacked)
+    publish(unpacked, root)
+  } finally {
+    rmSync(work, { recursive: true, force: true })
+  }
+}
+
+async function openFirst(folder: string, mirrors: readonly string[]): Promise<PrivateApt> {
+  let failure: unknown = new CommandFailed('apt has no source of Debian packages')
+  for (const [index, mirror] of mirrors.entries()) {
+    try {
+      return await openPrivateApt(join(folder, String(index)), mirror, suites)
+    } catch (error) {
+      if (index === 0) failure = error
+    }
+  }
+  throw failure
+}
+
+// A rename shows the folder whole or not at all. Two runs that prepare at the same time both succeed: the second one's is
+// as good as the first's.
+function publish(unpacked: string, root: string): void {
+  try {
+    renameSync(unpacked, root)
+  } catch (error) {
+    if (!existsSync(root)) throw error
+  }
+}
+
+async function unpackKernel(root: string): Promise<void> {
+  const payload = zstdPayload(findKernel(root).image)
+  // Without the ELF file the VM boots as well, only later.
+  if (payload === undefined) return
+  const compressed = join(root, 'vmlinux.zst')
+  writeFileSync(compressed, payload)
+  const [program = '', ...args] = bundledCommand(root, 'usr/bin/zstd')
+  await runCommand(program, [...args, '-q', '-d', '--rm', compressed])
+}
+
+function locateParts(folder: string, root: string): VmParts {
+  const { image, modules } = findKernel(root)
+  const elf = join(root, 'vmlinux')
+  return { available: true, folder, root, kernel: existsSync(elf) ? elf : image, modules }
+}
+
+function findKernel(root: string): { image: string; modules: string } {
+  const folder = join(root, 'usr/lib/modules')
+  const version = existsSync(folder) ? readdirSync(folder)[0] : undefined
+  const modules = join(folder, version ?? '')
+  const image = [join(modules, 'vmlinuz'), join(root, 'boot', `vmlinuz-${version}`)].find((path) => existsSync(path))
+  if (image === undefined)
+    throw new Error(`Cannot use the parts of the test VM: no kernel in ${root}; delete that folder`)
+  return { image, modules }
+}
+
+function listHash(): string {
+  const sets = packageSets.map(({ suite, packages, only }) => [suite, packages, only?.source])
+  return createHash('sha256')
+    .update(JSON.stringify([recipeVersion, suites, sets]))
+    .digest('hex')
+    .slice(0, 12)
+}

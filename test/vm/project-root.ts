@@ -1,0 +1,5 @@
+// The clone, seen from the compiled test/vm.
+import { fileURLToPath } from 'node:url'
+
+/** The folder of package.json. */
+export const projectRoot = fileURLToPath(new URL('../../../', import.meta.url))

@@ -1,0 +1,135 @@
+// Boots the VM, runs one guest program in it and collects what it reported and what its devices saw.
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type ConfigAccess, parseConfigTrace } from './config-trace.js'
+import { exitMarker, programScript, resultMarker } from './guest-script.js'
+import { baseArchive, writeInitramfs } from './initramfs.js'
+import { obtainParts, type VmParts } from './packages.js'
+import { qemuCommand } from './qemu-arguments.js'
+import { topology as machineWith, type Topology } from './topology.js'
+
+export interface RunOptions {
+  /** The name of a file in test/vm/guest, without its suffix. */
+  readonly program: string
+  readonly args?: readonly string[]
+  /** All devices and an IOMMU, unless told otherwise. */
+  readonly topology?: Topology
+  /** The whole run, boot included. */
+  readonly timeoutMs?: number
+  /** Collect reads of config space too; there are many. */
+  readonly traceReads?: boolean
+  readonly memoryMiB?: number
+  readonly cpus?: number
+  /** Hears what the guest prints on its console, as it comes. */
+  readonly onConsole?: (text: string) => void
+}
+
+export interface VmRun {
+  /** The program's exit status. Nothing if it did not come to its end: see `ending`. */
+  readonly exitCode: number | undefined
+  /** `exited`: the program ended. `timeout`: it was still running. `died`: the guest or QEMU ended first. */
+  readonly ending: 'exited' | 'timeout' | 'died'
+  /** What the program passed to `report`, in order. */
+  readonly results: readonly unknown[]
+  /** All that the console and QEMU itself printed. */
+  readonly serial: string
+  /** Every write to a config space since power-on, in order; reads too where asked for. */
+  readonly configWrites: readonly ConfigAccess[]
+  readonly durationMs: number
+}
+
+const defaultTimeoutMs = 120_000
+
+/** Runs a guest program. Throws only where there can be no VM; how the program fared is in what is returned. */
+export async function runInVm(options: RunOptions): Promise<VmRun> {
+  const parts = await requireParts()
+  const topology = options.topology ?? machineWith()
+  const base = await baseArchive(parts)
+  const folder = mkdtempSync(join(tmpdir(), 'quiesce-vm-'))
+  try {
+    const files = {
+      initramfs: join(folder, 'initramfs'),
+      results: join(folder, 'results'),
+      trace: join(folder, 'trace'),
+    }
+    writeInitramfs(files.initramfs, base, programScript(topology, options.program, options.args ?? []))
+    const command = qemuCommand(parts, {
+      ...options,
+      topology,
+      initramfs: files.initramfs,
+      trace: files.trace,
+      serialLines: ['-serial', 'stdio', '-serial', `file:${files.results}`],
+    })
+    const outcome = await runMachine(command, options, () => rmSync(files.initramfs, { force: true }))
+    const lines = readIfThere(files.results).split('\n')
+    const exitCode = parseExit(lines)
+    return {
+      exitCode,
+      ending: exitCode !== undefined ? 'exited' : outcome.timedOut ? 'timeout' : 'died',
+      results: parseResults(lines),
+      serial: outcome.serial,
+      configWrites: parseConfigTrace(readIfThere(files.trace), topology),
+      durationMs: outcome.durationMs,
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** The parts of the VM, or an error that says why this machine cannot have them. */
+export async function requireParts(progress?: (line: string) => void): Promise<VmParts> {
+  const parts = await obtainParts(progress)
+  if (!parts.available) throw new Error(`Cannot boot the test VM: ${parts.reason}`)
+  return parts
+}
+
+interface MachineOutcome {
+  readonly serial: string
+  readonly timedOut: boolean
+  readonly durationMs: number
+}
+
+function runMachine(command: readonly string[], options: RunOptions, onStarted: () => void): Promise<MachineOutcome> {
+  const started = performance.now()
+  const [program = '', ...args] = command
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    let serial = ''
+    let timedOut = false
+    const hear = (text: string) => {
+      serial += text
+      options.onConsole?.(text)
+    }
+    child.stdout.setEncoding('utf8').on('data', hear)
+    // The guest speaks, so QEMU has read its files: even a run that is killed leaves nothing large behind.
+    child.stdout.once('data', onStarted)
+    child.stderr.setEncoding('utf8').on('data', hear)
+    const timer = setTimeout(() => {
+      timedOut = true
+      child.kill('SIGKILL')
+    }, options.timeoutMs ?? defaultTimeoutMs)
+    const stop = () => child.kill('SIGKILL')
+    process.once('exit', stop)
+    child.on('error', (cause) => reject(new Error('Cannot boot the test VM: QEMU cannot be started', { cause })))
+    child.on('close', () => {
+      clearTimeout(timer)
+      process.off('exit', stop)
+      resolve({ serial, timedOut, durationMs: Math.round(performance.now() - started) })
+    })
+  })
+}
+
+function parseResults(lines: readonly string[]): unknown[] {
+  return lines.flatMap((line) =>
+    line.startsWith(`${resultMarker} `) ? [JSON.parse(line.slice(resultMarker.length + 1))] : [],
+  )
+}
+
+function parseExit(lines: readonly string[]): number | undefined {
+  const marker = lines.find((line) => line.startsWith(`${exitMarker} `))
+  return marker === undefined ? undefined : Number(marker.slice(exitMarker.length + 1))
+}
+
+const readIfThere = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8') : '')
