@@ -1,0 +1,55 @@
+// How an error reaches the user: words on standard error, and for programs an object on standard output.
+import { QuiesceError } from '../errors/quiesce-error.js'
+import { type ExitStatus, exitStatus, statusOfError } from './exit-status.js'
+import type { Terminal } from './terminal.js'
+
+/** Several devices failed the same preflight: each has its own error. */
+export class SeveralErrors extends Error {
+  override readonly name = 'SeveralErrors'
+  readonly errors: readonly QuiesceError[]
+
+  constructor(errors: readonly QuiesceError[]) {
+    super(errors.map((error) => error.message).join('; '))
+    this.errors = errors
+  }
+}
+
+export function errorToJson(error: QuiesceError): Record<string, unknown> {
+  return {
+    schema: 'quiesce.error/1',
+    code: error.code,
+    message: error.message,
+    device: error.device ?? null,
+    syscall: error.syscall ?? null,
+    errno: error.errnoName ?? null,
+    hint: error.hint ?? null,
+  }
+}
+
+/** Reports what was thrown and returns the status to exit with. */
+export function reportError(thrown: unknown, terminal: Terminal, json: boolean): ExitStatus {
+  const errors = asQuiesceErrors(thrown)
+  for (const error of errors) {
+    terminal.note(`${terminal.notePaint('red', 'quiesce:')} ${error.message}`)
+    if (error.hint !== undefined) terminal.note(`  hint: ${error.hint}`)
+    if (process.env['QUIESCE_DEBUG'] !== undefined) terminal.note(String(error.stack))
+  }
+  if (json) {
+    const objects = errors.map(errorToJson)
+    terminal.print(JSON.stringify(objects.length === 1 ? objects[0] : objects, null, 2))
+  }
+  const [first] = errors
+  return first === undefined ? exitStatus.failed : statusOfError[first.code]
+}
+
+function asQuiesceErrors(thrown: unknown): readonly QuiesceError[] {
+  if (thrown instanceof SeveralErrors) return thrown.errors
+  if (thrown instanceof QuiesceError) return [thrown]
+  const message = thrown instanceof Error ? thrown.message : String(thrown)
+  return [
+    new QuiesceError('SYSTEM', `Cannot go on: ${message}`, {
+      hint: 'This is a defect of Quiesce; please report it with the output of the same command under QUIESCE_DEBUG=1',
+      cause: thrown,
+    }),
+  ]
+}
