@@ -42,7 +42,9 @@ export interface VmUnavailable {
 export async function obtainParts(progress: (line: string) => void = () => {}): Promise<VmParts | VmUnavailable> {
   const obstacle = findObstacle()
   if (obstacle !== undefined) return { available: false, reason: obstacle }
-  const folder = join(cacheFolder(), 'vm')
+  const cache = cacheFolder()
+  if (cache === undefined) return { available: false, reason: 'no cache folder can be written to (set QUIESCE_CACHE)' }
+  const folder = join(cache, 'vm')
   const root = join(folder, `packages-${listHash()}`)
   try {
     if (!existsSync(root)) await downloadInto(folder, root, progress)

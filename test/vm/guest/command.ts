@@ -11,11 +11,14 @@ export interface CommandResult {
 /** Runs `quiesce` with these arguments. */
 export const quiesce = (...args: string[]) => run('quiesce', args)
 
-/** Runs a program of the guest to its end. */
-export function run(program: string, args: readonly string[] = []): Promise<CommandResult> {
+/** Runs a program of the guest to its end, as root or as the user with that number. */
+export function run(program: string, args: readonly string[] = [], user?: number): Promise<CommandResult> {
   const started = performance.now()
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(program, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...(user === undefined ? {} : { uid: user, gid: user }),
+    })
     let stdout = ''
     let stderr = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
