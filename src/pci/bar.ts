@@ -36,7 +36,7 @@ export interface Bar {
 export type BarSizes = readonly (bigint | undefined)[]
 
 /** How many BARs a header type has; what follows the first in a CardBus bridge is not a BAR. */
-const barCount: Readonly<Record<number, number>> = {
+export const barCounts: Readonly<Record<number, number>> = {
   [headerLayout.endpoint]: 6,
   [headerLayout.bridge]: 2,
   [headerLayout.cardbus]: 1,
@@ -64,7 +64,7 @@ export function decodeBars(reader: ConfigReader, sizes: BarSizes = []): Bar[] {
   const command = reader.read(headerOffset.command, 2)
   const ioEnabled = (command & 1) !== 0
   const memoryEnabled = (command & 2) !== 0
-  const count = barCount[layout] ?? 0
+  const count = barCounts[layout] ?? 0
   const bars: Bar[] = []
 
   for (let index = 0; index < count; index++) {

@@ -1,7 +1,8 @@
 // Walks the two capability lists. A list is data of the device, so it is believed no further than the limits: a
 // pointer that repeats, is not aligned or leaves the space ends the walk with a `problem`, and never an exception.
-import { headerLayout, headerOffset, cardbusOffset, HeaderType } from './header.js'
+
 import type { ConfigReader } from './config-reader.js'
+import { cardbusOffset, HeaderType, headerLayout, headerOffset } from './header.js'
 import { Status } from './status.js'
 
 export interface CapabilityEntry {

@@ -7,7 +7,12 @@ import { decodeBridgeWindows } from './bridge-windows.js'
 import type { AnyRegister, CapabilityDefinition } from './capabilities/capability-definition.js'
 import { extendedCapabilities, standardCapabilities } from './capabilities/capability-table.js'
 import { capabilityView, type FunctionKind, functionKind } from './capability-view.js'
-import { type CapabilityEntry, type CapabilityWalk, walkCapabilities, walkExtendedCapabilities } from './capability-walk.js'
+import {
+  type CapabilityEntry,
+  type CapabilityWalk,
+  walkCapabilities,
+  walkExtendedCapabilities,
+} from './capability-walk.js'
 import { Command } from './command.js'
 import { configBytes } from './config-bytes.js'
 import type { ConfigReader } from './config-reader.js'

@@ -4,12 +4,7 @@
 export interface PciNames {
   vendor(vendorId: number): string | undefined
   device(vendorId: number, deviceId: number): string | undefined
-  subsystem(
-    vendorId: number,
-    deviceId: number,
-    subsystemVendorId: number,
-    subsystemId: number,
-  ): string | undefined
+  subsystem(vendorId: number, deviceId: number, subsystemVendorId: number, subsystemId: number): string | undefined
   baseClass(base: number): string | undefined
   subclass(base: number, sub: number): string | undefined
   programmingInterface(base: number, sub: number, progIf: number): string | undefined

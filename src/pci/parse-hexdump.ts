@@ -41,7 +41,12 @@ export function parseHexdump(text: string): DumpedDevice[] {
     if (offset !== current.data.length) {
       refuse(index + 1, `bytes of 0x${offset.toString(16)} where 0x${current.data.length.toString(16)} is next`)
     }
-    current.data.push(...row[2].trim().split(' ').map((byte) => Number.parseInt(byte, 16)))
+    current.data.push(
+      ...row[2]
+        .trim()
+        .split(' ')
+        .map((byte) => Number.parseInt(byte, 16)),
+    )
     if (current.data.length > maxBytes) refuse(index + 1, `more than ${maxBytes} bytes`)
   }
   if (found.length === 0) refuse(1, 'no line of a device')

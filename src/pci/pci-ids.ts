@@ -93,7 +93,6 @@ export function parsePciIds(text: string): PciNames {
       ),
     baseClass: (base) => pciClass(base)?.name,
     subclass: (base, sub) => pciClass(base)?.children.get(digits(sub, 2)),
-    programmingInterface: (base, sub, progIf) =>
-      pciClass(base)?.children.get(`${digits(sub, 2)} ${digits(progIf, 2)}`),
+    programmingInterface: (base, sub, progIf) => pciClass(base)?.children.get(`${digits(sub, 2)} ${digits(progIf, 2)}`),
   }
 }

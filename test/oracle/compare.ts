@@ -1,7 +1,7 @@
 import { lspciLines } from '../../src/pci/lspci/format-lspci.js'
 import { parseHexdump } from '../../src/pci/parse-hexdump.js'
 import { parsePciIds } from '../../src/pci/pci-ids.js'
-import { runLspci } from './lspci.js'
+import { type Lspci, runLspci } from './lspci.js'
 import { comparable } from './not-reproduced.js'
 
 /** The first line of a device that is not the same. */
@@ -23,7 +23,7 @@ export interface Comparison {
  * Decodes a dump with lspci and with our own decoder, and compares line by line, in order.
  * @param ids the text of a pci.ids file that both take names from
  */
-export function compareDump(lspci: string, dump: string, ids: string): Comparison {
+export function compareDump(lspci: Lspci, dump: string, ids: string): Comparison {
   const theirs = runLspci(lspci, dump, ids)
   const devices = parseHexdump(dump)
   if (theirs.length !== devices.length) {

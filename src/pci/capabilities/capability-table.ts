@@ -11,6 +11,7 @@ import { dataObjectExchange } from './doe.js'
 import { downstreamPortContainment } from './dpc.js'
 import { deviceSerialNumber } from './dsn.js'
 import { l1PmSubstates } from './l1pm.js'
+import { laneMargining } from './lane-margining.js'
 import { debugPort, slotIdentification, vitalProductData } from './legacy.js'
 import { latencyToleranceReporting } from './ltr.js'
 import { messageSignaledInterrupts } from './msi.js'
@@ -95,6 +96,7 @@ export const extendedCapabilities: CapabilityTable = byId(
   designatedVendorSpecific,
   dataLinkFeature,
   dataObjectExchange,
+  laneMargining,
   ...named(4, [
     [ext.null, 'Null'],
     [ext.rootComplexLink, 'Root Complex Link Declaration'],
@@ -113,7 +115,6 @@ export const extendedCapabilities: CapabilityTable = byId(
     [ext.frsQueueing, 'FRS Queueing'],
     [ext.readinessTimeReporting, 'Readiness Time Reporting'],
     [ext.physicalLayer16, 'Physical Layer 16.0 GT/s'],
-    [ext.laneMargining, 'Lane Margining at the Receiver'],
     [ext.hierarchyId, 'Hierarchy ID'],
     [ext.npem, 'Native PCIe Enclosure Management'],
     [ext.physicalLayer32, 'Physical Layer 32.0 GT/s'],

@@ -11,14 +11,7 @@ import {
   DeviceStatus,
   DeviceStatus2,
 } from './pcie-device.js'
-import {
-  LinkCapabilities,
-  LinkCapabilities2,
-  LinkControl,
-  LinkControl2,
-  LinkStatus,
-  LinkStatus2,
-} from './pcie-link.js'
+import { LinkCapabilities, LinkCapabilities2, LinkControl, LinkControl2, LinkStatus, LinkStatus2 } from './pcie-link.js'
 import { pcieOffset } from './pcie-offset.js'
 import { RootCapabilities, RootControl, RootStatus } from './pcie-root.js'
 import { SlotCapabilities, SlotControl, SlotStatus } from './pcie-slot.js'

@@ -56,11 +56,7 @@ export const aerPrinter = printer(
       ...[4, 8, 12].map((at) => row(aerOffset.headerLog + at, HeaderLog, ' {dword:08x}')),
     ),
     rootRow(
-      row(
-        aerOffset.rootCommand,
-        RootErrorCommand,
-        'RootCmd: CERptEn{correctable} NFERptEn{nonFatal} FERptEn{fatal}',
-      ),
+      row(aerOffset.rootCommand, RootErrorCommand, 'RootCmd: CERptEn{correctable} NFERptEn{nonFatal} FERptEn{fatal}'),
     ),
     rootRow(
       row(

@@ -35,23 +35,19 @@ function range({ base, limit, width, kind }: Range, isOff = false): string {
   return `\t${words[kind].window} behind bridge: ${hex(base)}-${hex(limit)}${size} [${width}-bit]`
 }
 
-/** The last four lines of a bridge's resources: I/O, memory, prefetchable memory, and one that is not used. */
-const windowResources = 4
-const windowOrder = ['io', 'memory', 'prefetchable'] as const
+/** Where the windows of a bridge begin among the lines, with and without those of SR-IOV before them. */
+const firstWindow = { withSriov: 13, without: 7 } as const
 
-/** A bridge has 7 lines and its windows, with the 6 of SR-IOV between them where the kernel knows it. */
-function systemRanges(system: SystemView | undefined): readonly (Range | undefined)[] | undefined {
-  const lines = system?.resources
-  if (lines === undefined || lines.length < 7 + windowResources) return undefined
-  return lines.slice(-windowResources).flatMap((resource, index) => {
-    const kind = windowOrder[index]
-    if (kind === undefined) return []
-    if (resource.end <= resource.start) return [undefined]
-    // The low bits of the flags are those of the register: 1 stands for the wider addresses.
-    const isWide = (resource.flags & 0xfn) === 1n
-    const width = kind === 'io' ? (isWide ? 32 : 16) : kind === 'prefetchable' && isWide ? 64 : 32
-    return [{ kind, width, base: resource.start, limit: resource.end } as const]
-  })
+function systemRange(system: SystemView, window: BridgeWindow, index: number): Range | undefined {
+  const windows = (system.resources ?? []).filter((resource) => resource.index >= firstWindow.without)
+  const first = windows.some((resource) => resource.index >= firstWindow.withSriov)
+    ? firstWindow.withSriov
+    : firstWindow.without
+  const resource = windows.find((candidate) => candidate.index === first + index)
+  if (resource === undefined || resource.size === 0n) return undefined
+  // lspci has no widths from the kernel, and prints the narrow ones.
+  const width = window.kind === 'io' ? 16 : 32
+  return { kind: window.kind, width, base: resource.start, limit: resource.start + resource.size - 1n }
 }
 
 function windowLine(reader: ConfigReader, window: BridgeWindow, isOff: boolean): string[] {
@@ -66,10 +62,10 @@ function windowLine(reader: ConfigReader, window: BridgeWindow, isOff: boolean):
 }
 
 export function windowLines(reader: ConfigReader, system?: SystemView): string[] {
-  const known = systemRanges(system)
+  const isKnown = system?.resources !== undefined
   return decodeBridgeWindows(reader).flatMap((window, index) => {
-    const assigned = known?.[index]
-    return assigned === undefined ? windowLine(reader, window, known !== undefined) : [range(assigned)]
+    const assigned = isKnown ? systemRange(system, window, index) : undefined
+    return assigned === undefined ? windowLine(reader, window, isKnown) : [range(assigned)]
   })
 }
 

@@ -8,9 +8,9 @@ import {
   walkExtendedCapabilities,
 } from '../capability-walk.js'
 import type { ConfigReader } from '../config-reader.js'
-import { headerOffset } from '../header.js'
 import type { PciNames } from '../names.js'
 import type { CapabilityPrinter, PrintView } from './capability-printer.js'
+import { deviceIds } from './header.js'
 import type { SystemView } from './lspci-device.js'
 import { extendedPrinters, standardPrinters } from './printer-table.js'
 import { hasMemoryBar } from './regions.js'
@@ -54,8 +54,7 @@ export interface CapabilityContext {
 export function capabilityLines(reader: ConfigReader, context: CapabilityContext): string[] {
   const kind = functionKind(reader)
   const device = {
-    vendorId: reader.read(headerOffset.vendorId, 2),
-    deviceId: reader.read(headerOffset.deviceId, 2),
+    ...deviceIds(reader, context.system),
     names: context.names,
     isFirstFunction: context.isFirstFunction,
     hasMemoryBar: hasMemoryBar(reader, context.system),

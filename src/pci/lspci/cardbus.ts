@@ -70,4 +70,3 @@ export function legacyPortLines(reader: ConfigReader): string[] {
   const base = reader.read(legacyMode, 2)
   return base === 0 ? [] : [`\t16-bit legacy interface ports at ${hex(base, 4)}`]
 }
-

@@ -1,3 +1,4 @@
+import { pcieOffset, portType } from '../capabilities/pcie.js'
 import {
   DeviceCapabilities,
   DeviceCapabilities2,
@@ -5,7 +6,6 @@ import {
   DeviceControl2,
   DeviceStatus,
 } from '../capabilities/pcie-device.js'
-import { portType, pcieOffset } from '../capabilities/pcie.js'
 import { joined, onlyIf, type PrintView, type Row, row } from './capability-printer.js'
 import {
   cacheLines,
@@ -18,7 +18,7 @@ import {
   timeouts,
   tphCompleter,
 } from './express-text.js'
-import { line, pick } from './line.js'
+import { type line, pick } from './line.js'
 import { powerLimit } from './power-limit.js'
 
 const { endpoint, legacyEndpoint, rootPort, upstreamPort, downstreamPort, pcieToPciBridge, rootComplexEndpoint } =
@@ -134,10 +134,9 @@ export const device2Rows: readonly Row[] = [
     ),
   ),
   joined(
-    control2(
-      'DevCtl2: Completion Timeout: {completionTimeout}, TimeoutDis{completionTimeoutDisable}',
-      { completionTimeout: pick(timeouts, 'Unknown') },
-    ),
+    control2('DevCtl2: Completion Timeout: {completionTimeout}, TimeoutDis{completionTimeoutDisable}', {
+      completionTimeout: pick(timeouts, 'Unknown'),
+    }),
     onlyIf(isType(rootPort, downstreamPort), control2(' ARIFwd{ariForwarding}')),
   ),
   onlyIf(

@@ -1,3 +1,4 @@
+import { pcieOffset, portType } from '../capabilities/pcie.js'
 import {
   LinkCapabilities,
   LinkCapabilities2,
@@ -6,14 +7,13 @@ import {
   LinkStatus,
   LinkStatus2,
 } from '../capabilities/pcie-link.js'
-import { pcieOffset, portType } from '../capabilities/pcie.js'
 import { joined, onlyIf, type PrintView, type Row, row } from './capability-printer.js'
 import { isType } from './express-device.js'
 import {
   aspmControl,
   aspmSupport,
-  components,
   compliancePresets,
+  components,
   crosslinks,
   deemphasis,
   l0sLatencies,
@@ -22,7 +22,7 @@ import {
   supportedSpeeds,
   transmitMargins,
 } from './express-text.js'
-import { line, pick } from './line.js'
+import { type line, pick } from './line.js'
 
 const { endpoint, legacyEndpoint, rootPort, downstreamPort, pcieToPciBridge, pciToPcieBridge } = portType
 

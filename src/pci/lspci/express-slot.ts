@@ -1,6 +1,6 @@
+import { pcieOffset } from '../capabilities/pcie.js'
 import { RootCapabilities, RootControl, RootStatus } from '../capabilities/pcie-root.js'
 import { SlotCapabilities, SlotControl, SlotStatus } from '../capabilities/pcie-slot.js'
-import { pcieOffset } from '../capabilities/pcie.js'
 import { type Row, row } from './capability-printer.js'
 import { indicators } from './express-text.js'
 import { pick } from './line.js'

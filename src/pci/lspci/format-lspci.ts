@@ -42,7 +42,7 @@ export function lspciLines(source: Uint8Array | ConfigReader, options: LspciOpti
   const shown = isInDomainZero && !options.showDomain ? address.slice('0000:'.length) : address
   const { layout } = HeaderType.decode(reader.read(headerOffset.headerType, 1))
   const isKnown = layout <= headerLayout.cardbus
-  const lines = [...titleLines(reader, shown, names), ...headerProblems(reader, layout)]
+  const lines = [...titleLines(reader, shown, names, system), ...headerProblems(reader, layout)]
 
   if (system?.physicalSlot !== undefined) lines.push(`\tPhysical Slot: ${system.physicalSlot}`)
   if (isKnown) lines.push(...controlLines(reader, layout === headerLayout.endpoint))

@@ -11,9 +11,22 @@ import type { SystemView } from './lspci-device.js'
 
 const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0')
 
+/** The system's, where it knows better: those of a virtual function are all ones in its configuration space. */
+export function deviceIds(reader: ConfigReader, system: SystemView | undefined) {
+  return {
+    vendorId: system?.vendorId ?? reader.read(headerOffset.vendorId, 2),
+    deviceId: system?.deviceId ?? reader.read(headerOffset.deviceId, 2),
+  }
+}
+
 /** `03:00.0 Ethernet controller: Intel Corporation ... (rev 01) (prog-if 02 [...])`, and its subsystem. */
-export function titleLines(reader: ConfigReader, address: string, names: PciNames): string[] {
-  const [vendorId, deviceId] = [reader.read(headerOffset.vendorId, 2), reader.read(headerOffset.deviceId, 2)]
+export function titleLines(
+  reader: ConfigReader,
+  address: string,
+  names: PciNames,
+  system: SystemView | undefined,
+): string[] {
+  const { vendorId, deviceId } = deviceIds(reader, system)
   const [base, sub] = [reader.read(headerOffset.baseClass, 1), reader.read(headerOffset.subclass, 1)]
   const progIf = reader.read(headerOffset.programmingInterface, 1)
   const revision = reader.read(headerOffset.revision, 1)
@@ -21,10 +34,12 @@ export function titleLines(reader: ConfigReader, address: string, names: PciName
   const rev = revision === 0 ? '' : ` (rev ${hex(revision, 2)})`
   const interfaceName = mode === undefined ? '' : ` [${mode}]`
   const prog = progIf === 0 && mode === undefined ? '' : ` (prog-if ${hex(progIf, 2)}${interfaceName})`
-  const lines = [
-    `${address} ${className(names, base, sub)}: ${deviceName(names, vendorId, deviceId)}${rev}${prog}`,
-  ]
-  const subsystem = subsystemOf(reader)
+  const lines = [`${address} ${className(names, base, sub)}: ${deviceName(names, vendorId, deviceId)}${rev}${prog}`]
+  const own = subsystemOf(reader)
+  const subsystem =
+    system?.subsystemVendorId === undefined || system.subsystemId === undefined
+      ? own
+      : { subsystemVendorId: system.subsystemVendorId, subsystemId: system.subsystemId }
   if (subsystem !== undefined && subsystem.subsystemVendorId !== 0 && subsystem.subsystemVendorId !== 0xffff) {
     const { subsystemVendorId, subsystemId } = subsystem
     lines.push(`\tSubsystem: ${subsystemName(names, vendorId, deviceId, subsystemVendorId, subsystemId)}`)
@@ -69,7 +84,8 @@ export function controlLines(reader: ConfigReader, isEndpoint: boolean): string[
 
 export function interruptLines(reader: ConfigReader, isKnownHeader: boolean, system?: SystemView): string[] {
   const pin = isKnownHeader ? reader.read(headerOffset.interruptPin, 1) : 0
-  const irq = system?.irq ?? reader.read(headerOffset.interruptLine, 1)
+  // What the kernel assigned; the register is the firmware's note, and counts only where there is no kernel to ask.
+  const irq = system === undefined ? reader.read(headerOffset.interruptLine, 1) : (system.irq ?? 0)
   const lines: string[] = []
   if (pin !== 0 || irq !== 0) {
     const letter = pin === 0 ? '?' : String.fromCharCode(('A'.charCodeAt(0) + pin - 1) & 0xff)

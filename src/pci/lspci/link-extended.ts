@@ -1,6 +1,7 @@
 // Extended capabilities about the link and its power: DPC, LTR, L1 PM Substates, PTM, Secondary PCI Express.
 import { DpcCapabilities, DpcControl, DpcSource, DpcStatus, dpcOffset } from '../capabilities/dpc.js'
 import { L1pmCapabilities, L1pmControl1, L1pmControl2, l1pmOffset } from '../capabilities/l1pm.js'
+import { LaneMarginingCapabilities, LaneMarginingStatus, laneMarginingOffset } from '../capabilities/lane-margining.js'
 import { ltrOffset, MaxNoSnoopLatency, MaxSnoopLatency } from '../capabilities/ltr.js'
 import { PtmCapabilities, PtmControl, ptmOffset } from '../capabilities/ptm.js'
 import { LaneErrors, LinkControl3, secondaryPcieOffset } from '../capabilities/secondary-pcie.js'
@@ -93,10 +94,7 @@ export const l1pmPrinter = printer(
     ),
     joined(
       row(l1pmOffset.control2, L1pmControl2, 'L1SubCtl2:'),
-      onlyIf(
-        hasL12,
-        row(l1pmOffset.control2, L1pmControl2, ' T_PwrOn={powerOnValue}', { powerOnValue: powerOn }),
-      ),
+      onlyIf(hasL12, row(l1pmOffset.control2, L1pmControl2, ' T_PwrOn={powerOnValue}', { powerOnValue: powerOn })),
     ),
   ],
 )
@@ -117,6 +115,15 @@ export const ptmPrinter = printer(
     row(ptmOffset.control, PtmControl, 'PTMEffectiveGranularity: {granularity}', {
       granularity: granularity('Unknown'),
     }),
+  ],
+)
+
+export const laneMarginingPrinter = printer(
+  'Lane Margining at the Receiver',
+  [laneMarginingOffset.capabilities, 4],
+  [
+    row(laneMarginingOffset.capabilities, LaneMarginingCapabilities, 'PortCap: Uses Driver{usesDriver}'),
+    row(laneMarginingOffset.status, LaneMarginingStatus, 'PortSta: MargReady{ready} MargSoftReady{softwareReady}'),
   ],
 )
 

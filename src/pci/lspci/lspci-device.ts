@@ -1,15 +1,23 @@
 // What lspci prints that is not in configuration space: the operating system's view of the device.
 
-/** A line of `/sys/bus/pci/devices/…/resource`: BARs 0-5, ROM 6, and for bridges their windows last. */
+/** A line of `/sys/bus/pci/devices/…/resource` that is in use. */
 export interface SystemResource {
+  /** The number of the line: BARs 0-5, ROM 6, BARs of SR-IOV where the kernel knows it, windows of bridges last. */
+  readonly index: number
+  readonly kind: 'memory' | 'io'
   readonly start: bigint
-  readonly end: bigint
-  /** `IORESOURCE_*` of the kernel's `<linux/ioport.h>`. */
-  readonly flags: bigint
+  readonly size: bigint
+  readonly is64Bit: boolean
+  readonly prefetchable: boolean
 }
 
 /** As sysfs tells it; absent for a dump. */
 export interface SystemView {
+  /** A virtual function has no ids in its own configuration space (PCIe 6.0 section 9.3.4.1). */
+  readonly vendorId?: number
+  readonly deviceId?: number
+  readonly subsystemVendorId?: number
+  readonly subsystemId?: number
   readonly irq?: number
   readonly resources?: readonly SystemResource[]
   readonly physicalSlot?: string

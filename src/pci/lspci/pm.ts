@@ -1,9 +1,4 @@
-import {
-  PmBridgeExtensions,
-  PmCapabilities,
-  PmControlStatus,
-  pmOffset,
-} from '../capabilities/pm.js'
+import { PmBridgeExtensions, PmCapabilities, PmControlStatus, pmOffset } from '../capabilities/pm.js'
 import { onlyIf, printer, row } from './capability-printer.js'
 import { line, pick } from './line.js'
 
@@ -24,11 +19,7 @@ const status = row(
   'Status: D{powerState} NoSoftRst{noSoftReset} PME-Enable{pmeEnable} DSel={dataSelect} DScale={dataScale} ' +
     'PME{pmeStatus}',
 )
-const bridge = row(
-  pmOffset.bridgeExtensions,
-  PmBridgeExtensions,
-  'Bridge: PM{powerClockControl} B3{~b2OnD3Hot}',
-)
+const bridge = row(pmOffset.bridgeExtensions, PmBridgeExtensions, 'Bridge: PM{powerClockControl} B3{~b2OnD3Hot}')
 
 // The flags print even where the rest of the capability is out of reach.
 export const pmPrinter = {
@@ -36,7 +27,10 @@ export const pmPrinter = {
   body: (view: Parameters<typeof flags>[0]) => {
     const rows = [flags]
     if (view.has(pmOffset.controlStatus, 4)) {
-      rows.push(status, onlyIf((it) => it.read(pmOffset.bridgeExtensions, 1) !== 0, bridge))
+      rows.push(
+        status,
+        onlyIf((it) => it.read(pmOffset.bridgeExtensions, 1) !== 0, bridge),
+      )
     }
     return rows.map((inner) => inner(view)).filter((text) => text !== undefined)
   },

@@ -4,7 +4,14 @@ import { aerPrinter } from './aer.js'
 import { type CapabilityPrinter, titleOnly } from './capability-printer.js'
 import { doePrinter, dsnPrinter, rebarPrinter, tphPrinter, vfRebarPrinter } from './device-extended.js'
 import { expressPrinter } from './express.js'
-import { dpcPrinter, l1pmPrinter, ltrPrinter, ptmPrinter, secondaryPciePrinter } from './link-extended.js'
+import {
+  dpcPrinter,
+  l1pmPrinter,
+  laneMarginingPrinter,
+  ltrPrinter,
+  ptmPrinter,
+  secondaryPciePrinter,
+} from './link-extended.js'
 import { msiPrinter, msixPrinter } from './msi.js'
 import { pmPrinter } from './pm.js'
 import { afPrinter, debugPortPrinter, sataPrinter, slotIdPrinter, subsystemPrinter } from './small-capabilities.js'
@@ -80,8 +87,10 @@ export const extendedPrinters: PrinterTable = {
   [ext.vfResizableBar]: vfRebarPrinter,
   [ext.dataLinkFeature]: titleOnly('Data Link Feature <?>'),
   [ext.physicalLayer16]: titleOnly('Physical Layer 16.0 GT/s <?>'),
-  [ext.laneMargining]: titleOnly('Lane Margining at the Receiver <?>'),
+  [ext.laneMargining]: laneMarginingPrinter,
   [ext.hierarchyId]: titleOnly('Hierarchy ID <?>'),
   [ext.npem]: titleOnly('Native PCIe Enclosure Management <?>'),
+  [ext.physicalLayer32]: titleOnly('Physical Layer 32.0 GT/s <?>'),
   [ext.doe]: doePrinter,
+  [ext.integrityEncryption]: titleOnly('Integrity & Data Encryption'),
 }

@@ -47,7 +47,11 @@ export const priPrinter = printer(
   [priOffset.control, 12],
   [
     row(priOffset.control, PriControl, 'PRICtl: Enable{enable} Reset{reset}'),
-    row(priOffset.status, PriStatus, 'PRISta: RF{responseFailure} UPRGI{unexpectedGroup} Stopped{stopped} PASID{pasidRequired}'),
+    row(
+      priOffset.status,
+      PriStatus,
+      'PRISta: RF{responseFailure} UPRGI{unexpectedGroup} Stopped{stopped} PASID{pasidRequired}',
+    ),
     joined(
       row(priOffset.capacity, PageRequestCapacity, 'Page Request Capacity: {requests:08x}, '),
       row(priOffset.allocation, PageRequestAllocation, 'Page Request Allocation: {requests:08x}'),

@@ -57,10 +57,7 @@ const resourceControl = line(
   '\t\t\tCtrl:\tEnable{enable} ID={id} ArbSelect={arbitrationSelect} TC/VC={trafficClasses:02x}',
   { arbitrationSelect: selected(vcArbiters) },
 )
-const resourceStatus = line(
-  VcResourceStatus,
-  '\t\t\tStatus:\tNegoPending{negotiationPending} InProgress{tableStatus}',
-)
+const resourceStatus = line(VcResourceStatus, '\t\t\tStatus:\tNegoPending{negotiationPending} InProgress{tableStatus}')
 
 function resource(view: PrintView, n: number): string[] {
   const at = n * vcOffset.resourceStride
