@@ -91,7 +91,10 @@ function finishParsing(error: CommanderError, args: readonly string[], terminal:
   if (error.exitCode === 0) return exitStatus.done
   const [first = ''] = args
   const known = commands.some((command) => command.name === first)
-  const detail = error.message.replace(/^error: /, '').split('\n')
+  const detail = error.message
+    .replace(/^error: /, '')
+    .replace(/\.$/, '')
+    .split('\n')
   return reportUsage(
     `Cannot run ${known ? `quiesce ${first}` : 'quiesce'}: ${detail.join(' ').trim()}`,
     `See \`quiesce ${known ? `${first} ` : ''}--help\``,

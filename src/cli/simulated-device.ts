@@ -30,7 +30,7 @@ export async function openSimulated(address: string, machine?: SimulatedMachine)
 
 /** Where the memory lies that a guest gives its device. */
 export const guestIova = 0x10_0000n
-const guestMemory = 0x1_0000n
+const guestMemory = 0x1000n
 
 /** Lets the guest start a DMA, so that there is something to stop. */
 export async function startGuestDma(fn: SimulatedFunction): Promise<void> {

@@ -34,10 +34,19 @@ interface Check {
   readonly look: (facts: AssignabilityFacts) => Finding | undefined
 }
 
-function bindHint(address: string): string {
-  const sysfs = `/sys/bus/pci`
-  return `Bind it as root: modprobe vfio-pci; echo vfio-pci > ${sysfs}/devices/${address}/driver_override; echo ${address} > ${sysfs}/devices/${address}/driver/unbind (if a driver holds it); echo ${address} > ${sysfs}/drivers_probe`
+function bindHint({ address, driver }: PciSummary, vfio: VfioAvailability): string {
+  const bus = '/sys/bus/pci'
+  const commands = [
+    ...(vfio.driverLoaded ? [] : ['modprobe vfio-pci']),
+    `echo vfio-pci > ${bus}/devices/${address}/driver_override`,
+    ...(driver === undefined ? [] : [`echo ${address} > ${bus}/devices/${address}/driver/unbind`]),
+    `echo ${address} > ${bus}/drivers_probe`,
+  ]
+  return `Bind it as root: ${commands.join('; ')}`
 }
+
+const noIommuHint =
+  'Switch on VT-d or AMD-Vi in the firmware, boot Linux with intel_iommu=on (Intel), and look for "DMAR" or "AMD-Vi" in dmesg'
 
 const bridgeBaseClass = 0x06
 
@@ -69,7 +78,7 @@ const checks: readonly Check[] = [
             reason: vfio.iommuGroups
               ? 'it is in no IOMMU group, so nothing would confine its DMA'
               : 'this machine has no IOMMU in use, so nothing would confine its DMA',
-            hint: 'Switch on VT-d or AMD-Vi in the firmware, boot Linux with intel_iommu=on (Intel), and look for "DMAR" or "AMD-Vi" in dmesg',
+            hint: noIommuHint,
           }
         : undefined,
   },
@@ -92,7 +101,7 @@ const checks: readonly Check[] = [
   {
     name: 'vfio-driver',
     code: 'WRONG_DRIVER',
-    look: ({ device }) =>
+    look: ({ device, vfio }) =>
       isVfioDriver(device.driver)
         ? undefined
         : {
@@ -101,7 +110,7 @@ const checks: readonly Check[] = [
               device.driver === undefined
                 ? 'no driver holds it, and it must be held by vfio-pci'
                 : `the driver ${device.driver} holds it, and it must be held by vfio-pci`,
-            hint: bindHint(device.address),
+            hint: bindHint(device, vfio),
           },
   },
   {
@@ -119,14 +128,21 @@ const checks: readonly Check[] = [
   {
     name: 'group-node',
     code: 'NO_VFIO',
-    look: ({ device, group, groupNode }) =>
-      group !== undefined && isVfioDriver(device.driver) && groupNode === 'missing'
-        ? {
-            brief: 'VFIO group file missing',
-            reason: `/dev/vfio/${group.group} is missing although vfio-pci holds the device`,
-            hint: `In a container, pass /dev/vfio/${group.group} in; elsewhere, check that devtmpfs or udev runs`,
-          }
-        : undefined,
+    look: ({ device, group, vfio, groupNode }) => {
+      if (group === undefined || !isVfioDriver(device.driver) || groupNode !== 'missing') return undefined
+      if (vfio.unsafeNoIommu) {
+        return {
+          brief: 'VFIO without IOMMU',
+          reason: 'VFIO runs without an IOMMU (enable_unsafe_noiommu_mode), so nothing would confine its DMA',
+          hint: noIommuHint,
+        }
+      }
+      return {
+        brief: 'VFIO group file missing',
+        reason: `/dev/vfio/${group.group} is missing although vfio-pci holds the device`,
+        hint: `In a container, pass /dev/vfio/${group.group} in; elsewhere, check that devtmpfs or udev runs`,
+      }
+    },
   },
   {
     name: 'permission',

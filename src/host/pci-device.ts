@@ -35,6 +35,10 @@ export interface PciDevice extends PciSummary {
   readonly virtualFunctions: readonly string[]
   /** How many virtual functions it could have; `undefined` without SR-IOV. */
   readonly totalVirtualFunctions: number | undefined
+  /** The line of its legacy interrupt, or of its first MSI vector; `undefined` where it has none. */
+  readonly irq: number | undefined
+  /** The slot that firmware or a hotplug driver gave a name. */
+  readonly physicalSlot: string | undefined
   /** The bridge or root port above it; `undefined` on a root bus. */
   readonly parentBridge: string | undefined
   readonly resources: readonly PciResource[]
@@ -99,6 +103,8 @@ export function readPciDevice(sysfsRoot: string, address: string): PciDevice | u
     physicalFunction: readLinkName(`${path}/physfn`),
     virtualFunctions: readVirtualFunctions(path),
     totalVirtualFunctions: totalVfs === undefined ? undefined : Number(totalVfs),
+    irq: Number(readAttribute(`${path}/irq`) ?? '0') || undefined,
+    physicalSlot: readPhysicalSlot(sysfsRoot, address),
     parentBridge: readParent(path),
     resources: parseResources(readAttribute(`${path}/resource`) ?? ''),
   }
@@ -109,6 +115,15 @@ function readVirtualFunctions(path: string): string[] {
     .filter((name) => /^virtfn\d+$/.test(name))
     .sort((a, b) => Number(a.slice(6)) - Number(b.slice(6)))
     .flatMap((name) => readLinkName(`${path}/${name}`) ?? [])
+}
+
+/** A slot's address is that of a device without its function, or with it where the slot holds but one. */
+function readPhysicalSlot(sysfsRoot: string, address: string): string | undefined {
+  const slots = `${sysfsRoot}/bus/pci/slots`
+  return readNames(slots).find((name) => {
+    const slot = readAttribute(`${slots}/${name}/address`)
+    return slot !== undefined && (slot === address || slot === address.slice(0, -2))
+  })
 }
 
 /** A device's directory lies inside that of the bridge above it. */

@@ -7,10 +7,6 @@ import { type ExitStatus, exitStatus, statusOfError, worstStatus } from '../exit
 import { hostRoots } from '../host-roots.js'
 import { toJson } from '../json-output.js'
 import { duration, listOf, oneOf } from '../option-values.js'
-import { formatReport } from '../reset-output.js'
-import { makePlans, planToJson } from '../reset-plan.js'
-import { formatPlan } from '../reset-plan-output.js'
-import { resetTargets } from '../reset-run.js'
 import { assertReady, readTargets } from '../reset-targets.js'
 import type { Terminal } from '../terminal.js'
 
@@ -68,6 +64,10 @@ before the first is touched; the exit status is that of the worst.`,
     const targets = await readTargets(args, roots)
 
     if (options.dryRun) {
+      const [{ makePlans, planToJson }, { formatPlan }] = await Promise.all([
+        import('../reset-plan.js'),
+        import('../reset-plan-output.js'),
+      ])
       const plans = await makePlans(targets, policy, roots)
       if (options.json) printObjects(terminal, plans.map(planToJson))
       else terminal.print(plans.map((plan) => formatPlan(plan, terminal.paint)).join('\n\n'))
@@ -75,12 +75,16 @@ before the first is touched; the exit status is that of the worst.`,
       return blocker === undefined ? exitStatus.done : statusOfError[blocker.code]
     }
 
+    await assertReady(targets)
     if (!roots.isThisMachine && targets.some((target) => target.kind === 'pci')) {
       throw new QuiesceError('USAGE', 'Cannot reset below --sysroot: the devices there are not of this machine', {
         hint: 'Add --dry-run, or leave --sysroot out',
       })
     }
-    await assertReady(targets)
+    const [{ resetTargets }, { formatReport }] = await Promise.all([
+      import('../reset-run.js'),
+      import('../reset-output.js'),
+    ])
     let status: ExitStatus = exitStatus.failed
     await resetTargets(targets, policy, terminal, (reports) => {
       if (options.json) printObjects(terminal, reports.map(reportToJson))

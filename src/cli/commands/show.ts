@@ -6,10 +6,6 @@ import { hostRoots } from '../host-roots.js'
 import { toJson } from '../json-output.js'
 import { oneOf } from '../option-values.js'
 import { loadPciNames } from '../pci-names.js'
-import { formatLspciOf } from '../show-lspci.js'
-import { formatShown } from '../show-output.js'
-import { readShown, shownToJson } from '../shown-device.js'
-import { readDump } from '../shown-dump.js'
 
 const formats = ['table', 'lspci', 'json'] as const
 
@@ -45,6 +41,13 @@ hardware's; the kernel resets a device when it is opened, so only do that with a
         hint: 'Name a device, for example quiesce show sim:edu',
       })
     }
+    // The tables of every capability: only this command needs them.
+    const [{ readShown, shownToJson }, { readDump }, { formatShown }, { formatLspciOf }] = await Promise.all([
+      import('../shown-device.js'),
+      import('../shown-dump.js'),
+      import('../show-output.js'),
+      import('../show-lspci.js'),
+    ])
     const roots = hostRoots(options.sysroot)
     const shown =
       options.dump === undefined

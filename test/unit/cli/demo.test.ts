@@ -24,7 +24,10 @@ describe('quiesce demo', () => {
 
   it('shows every rung and every verdict, and nothing lands unless it is lost', () => {
     const all = scenes()
-    assert.deepEqual(new Set(all.map(({ report }) => report.verdict)), new Set(['clean', 'quiesced', 'contained', 'lost']))
+    assert.deepEqual(
+      new Set(all.map(({ report }) => report.verdict)),
+      new Set(['clean', 'quiesced', 'contained', 'lost']),
+    )
     const rungs = all.flatMap(({ report }) => report.attempts.filter(({ result }) => result === 'ok'))
     assert.deepEqual(
       rungs.map(({ method }) => method),

@@ -1,6 +1,6 @@
 // Machines that the program is shown through --sysroot.
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { type FakeTree, fakeTree } from '../host/fake-sysfs.js'
 
@@ -27,13 +27,19 @@ export function passthroughMachine(): FakeTree {
   )
 }
 
-/** A digest of every file below a directory: its path, its time and its bytes. */
+/** A digest of every file below a directory: its path, its time, and its bytes or its target. */
 export function fingerprint(root: string): string {
   const hash = createHash('sha256')
-  for (const name of readdirSync(root, { recursive: true, encoding: 'utf8' }).sort()) {
-    const stats = statSync(join(root, name))
-    hash.update(`${name} ${stats.mtimeMs} ${stats.mode}`)
-    if (stats.isFile()) hash.update(readFileSync(join(root, name)))
+  const visit = (folder: string): void => {
+    for (const name of readdirSync(folder).sort()) {
+      const path = join(folder, name)
+      const stats = lstatSync(path)
+      hash.update(`${path} ${stats.mtimeMs} ${stats.mode}`)
+      if (stats.isSymbolicLink()) hash.update(readlinkSync(path))
+      else if (stats.isDirectory()) visit(path)
+      else hash.update(readFileSync(path))
+    }
   }
+  visit(root)
   return hash.digest('hex')
 }

@@ -1,7 +1,8 @@
 // Runs the compiled program as a user does: a process of its own.
+
+import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import assert from 'node:assert/strict'
 import { schemas } from '../../../src/cli/schemas/schemas.js'
 import { violations } from './validate-schema.js'
 

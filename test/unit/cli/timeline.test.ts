@@ -15,7 +15,9 @@ describe('a time line', () => {
           { atUs: 12, text: 'second' },
           { atUs: 90_000, text: 'third' },
         ],
-        lanes: [{ label: 'lane', spans: [{ fromUs: 10, toUs: 12, glyph: '#' }], marks: [{ atUs: 90_000, glyph: '!' }] }],
+        lanes: [
+          { label: 'lane', spans: [{ fromUs: 10, toUs: 12, glyph: '#' }], marks: [{ atUs: 90_000, glyph: '!' }] },
+        ],
       },
       plain,
       80,

@@ -16,7 +16,8 @@ export function violations(schema: JsonSchema, value: unknown, path = '$'): stri
   if (!types.includes(type) && !(type === 'integer' && types.includes('number'))) {
     found.push(`${path} is ${type}, not ${types.join(' or ')}`)
   }
-  if (schema.const !== undefined && !isDeepStrictEqual(schema.const, value)) found.push(`${path} is not ${schema.const}`)
+  if (schema.const !== undefined && !isDeepStrictEqual(schema.const, value))
+    found.push(`${path} is not ${schema.const}`)
   if (schema.enum !== undefined && !schema.enum.includes(value)) {
     found.push(`${path} is ${JSON.stringify(value)}, none of ${JSON.stringify(schema.enum)}`)
   }
@@ -27,7 +28,8 @@ export function violations(schema: JsonSchema, value: unknown, path = '$'): stri
     found.push(`${path} is ${value}, below ${schema.minimum}`)
   }
   if (Array.isArray(value)) {
-    for (const [index, item] of value.entries()) found.push(...violations(schema.items ?? {}, item, `${path}[${index}]`))
+    for (const [index, item] of value.entries())
+      found.push(...violations(schema.items ?? {}, item, `${path}[${index}]`))
   } else if (typeof value === 'object' && value !== null) {
     found.push(...propertyViolations(schema, value as Record<string, unknown>, path))
   }

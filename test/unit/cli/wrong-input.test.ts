@@ -94,7 +94,14 @@ describe('wrong input', () => {
 
   it('names every device that cannot be had, not only the first', () => {
     const run = runProgram(['reset', '02:00.0', '01:00.0', '03:00.0', '--json', '--sysroot', tree.root])
-    assert.equal(run.status, 64)
+    assert.equal(run.status, 73)
+    assert.deepEqual(
+      parseAnswers(run).map(({ device, code }) => [device, code]),
+      [
+        ['0000:02:00.0', 'WRONG_DRIVER'],
+        ['0000:03:00.0', 'GROUP_NOT_VIABLE'],
+      ],
+    )
     const both = runProgram(['reset', '7e:00.0', '7f:00.0', '--json', '--sysroot', tree.root])
     assert.equal(both.status, 69)
     assert.deepEqual(

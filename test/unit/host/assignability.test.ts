@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type Blocker, blockerError, findBlockers } from '../../../src/host/assignability.js'
+import { type AssignabilityFacts, type Blocker, blockerError, findBlockers } from '../../../src/host/assignability.js'
 import { readAssignabilityFacts } from '../../../src/host/assignability-facts.js'
 import { readIommuGroup } from '../../../src/host/iommu-group.js'
 import { readPciSummary } from '../../../src/host/pci-device.js'
@@ -21,6 +21,24 @@ function checksOf(devices: readonly FakeDevice[], nodes: readonly string[] = ['v
 }
 
 const ready: FakeDevice = { address: '0000:03:00.0', driver: 'vfio-pci', group: '7' }
+
+function readyFacts(): AssignabilityFacts {
+  const driver = 'vfio-pci'
+  return {
+    device: {
+      address: '0000:03:00.0',
+      vendorId: 1,
+      deviceId: 2,
+      classCode: 0,
+      driver,
+      iommuGroup: '7',
+      resetMethods: [],
+    },
+    group: { group: '7', members: [{ address: '0000:03:00.0', driver }] },
+    vfio: { container: 'granted', driverLoaded: true, unsafeNoIommu: false, iommuGroups: true },
+    groupNode: 'granted',
+  }
+}
 
 describe('an IOMMU group', () => {
   it('names every member with the driver that holds it', () => {
@@ -94,21 +112,7 @@ describe('a function cannot be assigned', () => {
   })
 
   it('without permission for the file of its group', () => {
-    const device = {
-      address: '0000:03:00.0',
-      vendorId: 1,
-      deviceId: 2,
-      classCode: 0,
-      driver: 'vfio-pci',
-      iommuGroup: '7',
-      resetMethods: [],
-    }
-    const blockers = findBlockers({
-      device,
-      group: { group: '7', members: [{ address: '0000:03:00.0', driver: 'vfio-pci' }] },
-      vfio: { container: 'granted', driverLoaded: true, unsafeNoIommu: false, iommuGroups: true },
-      groupNode: 'denied',
-    })
+    const blockers = findBlockers({ ...readyFacts(), groupNode: 'denied' })
     assert.deepEqual(
       blockers.map(({ check, code }) => [check, code]),
       [['permission', 'PERMISSION']],
@@ -129,6 +133,35 @@ describe('a function cannot be assigned', () => {
       ['iommu-group', 'vfio-driver', 'vfio-container'],
     )
     assert.ok(blockers.every(({ hint, brief }) => hint !== '' && brief !== ''))
+  })
+})
+
+describe('what to do about a driver', () => {
+  const hintFor = (device: FakeDevice): string => {
+    using tree = fakeTree([device, { address: '0000:09:00.0', driver: 'vfio-pci' }], ['vfio/vfio'])
+    return blockersIn(tree, '0000:03:00.0').find(({ check }) => check === 'vfio-driver')?.hint ?? ''
+  }
+
+  it('is to unbind it only where there is one', () => {
+    assert.match(hintFor({ ...ready, driver: 'nvme' }), /0000:03:00\.0\/driver\/unbind/)
+    assert.doesNotMatch(hintFor({ address: '0000:03:00.0', group: '7' }), /unbind/)
+  })
+
+  it('is not to load vfio-pci where it is there already', () => {
+    assert.doesNotMatch(hintFor({ ...ready, driver: 'nvme' }), /modprobe/)
+    using tree = fakeTree([{ ...ready, driver: 'nvme' }], ['vfio/vfio'])
+    assert.match(blockersIn(tree, '0000:03:00.0')[0]?.hint ?? '', /modprobe vfio-pci/)
+  })
+})
+
+describe('VFIO without an IOMMU', () => {
+  it('is named as what it is', () => {
+    const device = readyFacts()
+    const blockers = findBlockers({ ...device, vfio: { ...device.vfio, unsafeNoIommu: true }, groupNode: 'missing' })
+    assert.deepEqual(
+      blockers.map(({ brief }) => brief),
+      ['VFIO without IOMMU'],
+    )
   })
 })
 

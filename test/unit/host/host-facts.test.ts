@@ -1,39 +1,14 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { isHostClass } from '../../../src/host/host-class.js'
 import { kernelVersion } from '../../../src/host/kernel-version.js'
-import { readMemlockLimit } from '../../../src/host/limits.js'
 import { readPciIdsFile } from '../../../src/host/pci-ids-file.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'quiesce-facts-'))
 after(() => rmSync(folder, { recursive: true, force: true }))
-
-function limitsWith(line: string): string {
-  const proc = mkdtempSync(join(folder, 'proc-'))
-  mkdirSync(join(proc, 'self'))
-  writeFileSync(
-    join(proc, 'self/limits'),
-    `Limit  Soft Limit  Hard Limit  Units\n${line}\nMax file locks unlimited unlimited locks\n`,
-  )
-  return proc
-}
-
-describe('the limit on locked memory', () => {
-  it('is read in bytes', () => {
-    const proc = limitsWith('Max locked memory         8388608              67108864             bytes     ')
-    assert.deepEqual(readMemlockLimit(proc), { soft: 8388608n, hard: 67108864n })
-  })
-
-  it('may be unlimited', () => {
-    const proc = limitsWith('Max locked memory         unlimited            unlimited            bytes     ')
-    assert.deepEqual(readMemlockLimit(proc), { soft: undefined, hard: undefined })
-  })
-
-  it('is undefined where it cannot be read', () => assert.equal(readMemlockLimit('/nonexistent'), undefined))
-})
 
 describe('pci.ids', () => {
   it('is taken from the first place that has it', () => {
