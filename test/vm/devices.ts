@@ -40,7 +40,7 @@ export const deviceModels = {
   'edu-root-2': edu('root-bus'),
   /** The same engine where the kernel can reset the bus. */
   'edu-port': edu('root-port'),
-  /** The link is reported as too slow to come back in time: a reset of the bus fails after a second. */
+  /** As edu-port, behind a port whose link is said to be fast; without power management nobody waits for it. */
   'edu-slow': edu('slow-root-port'),
   /** Two on one bus: a reset of the bus is both or none. */
   'edu-shared-a': edu('shared-bus'),
@@ -61,6 +61,8 @@ export const deviceModels = {
   'rng-pm': rng('x-pcie-flr-init=off', 'x-pcie-pm-no-soft-reset=off'),
   /** No FLR and NoSoftRst = 1: D3hot parks it, and resets nothing. */
   'rng-park': rng('x-pcie-flr-init=off', 'x-pcie-pm-no-soft-reset=on'),
+  /** The link is said to be fast and never reports that it is up: a reset of the bus fails after a second, with ENOTTY. */
+  'rng-slow': { ...rng('x-pcie-flr-init=off', 'x-pcie-pm-no-soft-reset=on'), attachment: 'slow-root-port' },
 } as const satisfies Record<string, DeviceModel>
 
 export type DeviceName = keyof typeof deviceModels

@@ -15,6 +15,7 @@ const resetMethodsOf = {
   e1000e: ['pm', 'bus'],
   'rng-pm': ['pm', 'bus'],
   'rng-park': ['bus'],
+  'rng-slow': ['bus'],
 }
 
 function functionsOf(run: VmRun): SmokeFunction[] {
