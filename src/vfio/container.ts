@@ -3,7 +3,7 @@ import { QuiesceError } from '../errors/quiesce-error.js'
 import type { DmaAccess, DmaMemory } from '../function/dma.js'
 import { FileDescriptor } from '../linux/file-descriptor.js'
 import { type IoctlResult, ioctl, ioctlName, tryIoctl } from '../linux/ioctl.js'
-import { pageSize } from '../linux/process-limits.js'
+import { memlockLimit, pageSize } from '../linux/process-limits.js'
 import { systemCallError } from '../linux/system-call-error.js'
 import { vfioConstant } from './abi/constants.js'
 import { vfioIoctl } from './abi/ioctls.js'
@@ -115,7 +115,7 @@ export class VfioContainer implements Disposable {
       // SAFETY: the kernel pins the pages at `vaddr`; the mapping keeps `memory` from being given back before it ends.
       Type1DmaMap.encode({ argsz: Type1DmaMap.size, flags: mapFlags[access], vaddr: memory.address, iova, size }),
     )
-    if (!result.ok) throw mapError(mapping, ioctlName(command), result.errno)
+    if (!result.ok) throw mapError(mapping, ioctlName(command), result.errno, memlockLimit())
     this.mappings.add(mapping)
   }
 

@@ -2,7 +2,6 @@
 import { hex } from '../bits/hex.js'
 import { type ErrorCode, QuiesceError } from '../errors/quiesce-error.js'
 import { errnoName } from '../linux/errno.js'
-import { memlockLimit } from '../linux/process-limits.js'
 import { systemCallError } from '../linux/system-call-error.js'
 
 interface Wanted {
@@ -19,13 +18,8 @@ const codes: Readonly<Record<string, { readonly code: ErrorCode; readonly hint: 
   },
 }
 
-/** The error for a refused mapping; names what is needed and what is allowed where pinning is the problem. */
-export function mapError(
-  wanted: Wanted,
-  syscall: string,
-  errno: number,
-  limit: bigint | undefined = memlockLimit(),
-): QuiesceError {
+/** The error for a refused mapping; where pinning is the problem it what is needed and the `limit`. */
+export function mapError(wanted: Wanted, syscall: string, errno: number, limit: bigint | undefined): QuiesceError {
   const { iova, size, owner } = wanted
   const action = `map ${size} bytes at IOVA ${hex(iova, 1)} for ${owner}`
   const name = errnoName(errno)

@@ -34,7 +34,8 @@ export function evaluate(compiler: string, headers: KernelHeaders, expressions: 
       if (built.status === 0) return { values: run(join(folder, 'values'), known), unknown }
       const failed = [...built.stderr.matchAll(/^values\.c:(\d+):\d+: error:/gm)]
       const expressionsThere = failed.flatMap(([, line]) => lines[Number(line) - 1]?.expression ?? [])
-      if (expressionsThere.length === 0) throw new Error(`Cannot compile against the kernel's headers:\n${built.stderr}`)
+      if (expressionsThere.length === 0)
+        throw new Error(`Cannot compile against the kernel's headers:\n${built.stderr}`)
       for (const expression of expressionsThere) unknown.add(expression)
     }
   } finally {

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { StructFields } from '../../src/bits/struct.js'
 import { iommufdConstant, vfioConstant } from '../../src/vfio/abi/constants.js'
-import * as iommufdStructs from '../../src/vfio/abi/iommufd-structs.js'
 import { iommufdIoctl, vfioIoctl } from '../../src/vfio/abi/ioctls.js'
+import * as iommufdStructs from '../../src/vfio/abi/iommufd-structs.js'
 import * as vfioStructs from '../../src/vfio/abi/vfio-structs.js'
 import { evaluate, findCompiler } from './c-values.js'
 import { findKernelHeaders } from './kernel-headers.js'
@@ -55,6 +55,8 @@ const subjects: Readonly<Record<string, readonly Expectation[]>> = {
   'the registers of <linux/pci_regs.h>': pciExpectations,
 }
 
+const structOf = (expression: string) => /struct (\w+)/.exec(expression)?.[1]
+
 const compiler = findCompiler()
 
 describe('what is declared here is what the kernel declares', async () => {
@@ -74,18 +76,24 @@ describe('what is declared here is what the kernel declares', async () => {
         assert.ok(!inCi && headers.folders.length === 0, message)
         console.log(`${subject}: ${message}`)
       }
-      const differing = expectations.filter(([c, declared]) => values.has(c) && values.get(c) !== BigInt(declared))
+      // A struct that has grown since is another struct: none of it can be compared.
+      const grown = new Set(missing.flatMap((c) => structOf(c) ?? []))
+      const compared = expectations.filter(([c]) => values.has(c) && !grown.has(structOf(c) ?? ''))
+      const differing = compared.filter(([c, declared]) => values.get(c) !== BigInt(declared))
       assert.deepEqual(
         differing.map(([c, declared, where]) => `${where}: ${declared} here, ${values.get(c)} in the kernel`),
         [],
       )
-      assert.ok(values.size > expectations.length / 3, 'most of them were compared')
+      if (headers.folders.length > 0) assert.equal(compared.length, expectations.length, 'all of them were compared')
     })
   }
 
   it('the names that are said to be our own are not the kernel’s', () => {
     const { unknown } = evaluate(compiler, headers, [...namesOfOurOwn])
-    assert.deepEqual([...namesOfOurOwn].filter((name) => !unknown.has(name)), [])
+    assert.deepEqual(
+      [...namesOfOurOwn].filter((name) => !unknown.has(name)),
+      [],
+    )
   })
 
   it('a wrong declaration would be noticed', () => {

@@ -21,7 +21,9 @@ export async function findKernelHeaders(environment: NodeJS.ProcessEnv = process
   const chosen = environment['QUIESCE_KERNEL_HEADERS']
   if (chosen) return { folders: chosen.split(':'), origin: '$QUIESCE_KERNEL_HEADERS' }
   try {
-    const folder = join(cacheFolder(environment), 'kernel-headers')
+    const cache = cacheFolder(environment)
+    if (cache === undefined) throw new Error('no cache folder can be written to')
+    const folder = join(cache, 'kernel-headers')
     if (!existsSync(folder)) await download(folder)
     return { folders: [join(folder, 'usr/include')], origin: `linux-libc-dev of ${suite}` }
   } catch (error) {

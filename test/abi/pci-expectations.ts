@@ -1,7 +1,5 @@
 // What src/pci declares, and the names that <linux/pci_regs.h> has for it.
 import type { FieldSpans, Register } from '../../src/bits/register.js'
-import { PmCapabilities, PmControlStatus } from '../../src/pci/capabilities/pm.js'
-import { AfCapabilities, AfControl, AfStatus, afOffset } from '../../src/pci/capabilities/af.js'
 import { AcsControl } from '../../src/pci/capabilities/acs.js'
 import {
   AerControl,
@@ -10,6 +8,7 @@ import {
   RootErrorStatus,
   UncorrectableStatus,
 } from '../../src/pci/capabilities/aer.js'
+import { AfCapabilities, AfControl, AfStatus, afOffset } from '../../src/pci/capabilities/af.js'
 import { AtsControl } from '../../src/pci/capabilities/ats.js'
 import { extendedCapabilities, standardCapabilities } from '../../src/pci/capabilities/capability-table.js'
 import { DpcControl, DpcStatus } from '../../src/pci/capabilities/dpc.js'
@@ -20,6 +19,7 @@ import { PcieCapabilities } from '../../src/pci/capabilities/pcie.js'
 import { DeviceCapabilities, DeviceControl, DeviceStatus } from '../../src/pci/capabilities/pcie-device.js'
 import { LinkCapabilities, LinkControl, LinkStatus } from '../../src/pci/capabilities/pcie-link.js'
 import { SlotControl, SlotStatus } from '../../src/pci/capabilities/pcie-slot.js'
+import { PmCapabilities, PmControlStatus } from '../../src/pci/capabilities/pm.js'
 import { RebarControl } from '../../src/pci/capabilities/rebar.js'
 import { SriovControl } from '../../src/pci/capabilities/sriov.js'
 import { capabilityId, extendedCapabilityId } from '../../src/pci/capability-ids.js'
@@ -43,7 +43,12 @@ function masks<F extends FieldSpans>(
   ])
 }
 
-function numbers(where: string, prefix: string, table: Readonly<Record<string, number>>, names: Record<string, string>) {
+function numbers(
+  where: string,
+  prefix: string,
+  table: Readonly<Record<string, number>>,
+  names: Record<string, string>,
+) {
   return Object.entries(names).map(
     ([key, name]): Expectation => [`${prefix}${name}`, table[key] ?? -1, `${where}.${key}`],
   )
@@ -54,6 +59,7 @@ export const namesOfOurOwn: ReadonlySet<string> = new Set([
   ...['PCI_MSI_DATA', 'PCI_MSI_MASK', 'PCI_MSI_PENDING'], // one layout for 32-bit addresses, one for 64-bit
   ...['PCI_ERR_ROOT_COR_SRC', 'PCI_ERR_ROOT_SRC'], // PCI_ERR_ROOT_ERR_SRC, as one dword
   ...['PCI_DSN_LOW', 'PCI_DSN_HIGH', 'PCI_DLF_STATUS', 'PCI_SEC_LNKCTL3', 'PCI_SEC_LANE_ERR'],
+  ...['PCI_LMR_CAP', 'PCI_LMR_STATUS'],
   ...['PCI_VNDR_LENGTH', 'PCI_SATA_REVISION', 'PCI_SID', 'PCI_DBG'],
 ])
 
@@ -256,7 +262,11 @@ export const pciExpectations: readonly Expectation[] = [
     headerLogOverflow: 'LOG_OVER',
   }),
   ...masks(AerControl, 'PCI_ERR_CAP_', { ecrcGenerationEnable: 'ECRC_GENE', ecrcCheckEnable: 'ECRC_CHKE' }),
-  ...masks(RootErrorCommand, 'PCI_ERR_ROOT_CMD_', { correctable: 'COR_EN', nonFatal: 'NONFATAL_EN', fatal: 'FATAL_EN' }),
+  ...masks(RootErrorCommand, 'PCI_ERR_ROOT_CMD_', {
+    correctable: 'COR_EN',
+    nonFatal: 'NONFATAL_EN',
+    fatal: 'FATAL_EN',
+  }),
   ...masks(RootErrorStatus, 'PCI_ERR_ROOT_', { correctableReceived: 'COR_RCV', interruptMessage: 'AER_IRQ' }),
   ...masks(SriovControl, 'PCI_SRIOV_CTRL_', {
     vfEnable: 'VFE',

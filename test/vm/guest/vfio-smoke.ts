@@ -6,6 +6,7 @@ import { openVfioFunction } from '../../../src/vfio/open-vfio-function.js'
 import { VfioOwnership } from '../../../src/vfio/vfio-ownership.js'
 import { addressOf, deviceAddresses } from './addresses.js'
 import { bindToVfio, createVirtualFunctions, unbind } from './binding.js'
+import { EduDriver } from './edu-driver.js'
 import { report } from './report.js'
 
 const commandOffset = 0x04
@@ -14,19 +15,8 @@ const iova = 0x10_0000n
 const landsWithinMs = 250
 const nobody = 65534
 
-/** QEMU's edu, docs/specs/edu.rst. */
-const edu = {
-  factorial: 0x08n,
-  raise: 0x60n,
-  acknowledge: 0x64n,
-  source: 0x80n,
-  destination: 0x88n,
-  count: 0x90n,
-  command: 0x98n,
-  buffer: 0x40000n,
-  start: 1,
-  fromDevice: 2,
-} as const
+/** Registers of QEMU's edu beside its DMA engine (docs/specs/edu.rst). */
+const edu = { factorial: 0x08n, raise: 0x60n, acknowledge: 0x64n } as const
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
@@ -48,21 +38,14 @@ function setCommand(fn: PhysicalFunction, value: number): number {
 
 const wake = (fn: PhysicalFunction): number => setCommand(fn, commandBits.memory | commandBits.busMaster)
 
-/** Starts a transfer into memory; returns whether it is under way. */
-function startTransfer(fn: PhysicalFunction): boolean {
-  word(fn, edu.source, Number(edu.buffer))
-  word(fn, edu.destination, Number(iova))
-  word(fn, edu.count, 64)
-  word(fn, edu.command, edu.start | edu.fromDevice)
-  return (word(fn, edu.command) & edu.start) !== 0
-}
-
 async function transfer(fn: PhysicalFunction, meanwhile: () => unknown = () => {}) {
   using memory = fn.dma.allocate(fn.dma.pageSize)
   memory.bytes.fill(0xa5)
   using _ = fn.dma.map(iova, memory, 'read-write')
   wake(fn)
-  const inFlight = startTransfer(fn)
+  const engine = new EduDriver(fn)
+  engine.store(iova, 64)
+  const inFlight = engine.isTransferring
   const during = await meanwhile()
   await sleep(landsWithinMs)
   return { inFlight, landed: memory.bytes.some((byte) => byte !== 0xa5), during }
@@ -105,6 +88,10 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     const unmapped = await transfer(fn, () => fn.dma.unmap(iova, fn.dma.pageSize))
     const contained = await transfer(fn, () => [fn.contain(), fn.contain(), fn.dma.mappings.length])
     const stopped = await transfer(fn, () => setCommand(fn, 0))
+    wake(fn)
+    const id = word(fn, 0n)
+    setCommand(fn, 0)
+    const memoryOff = failure(() => word(fn, 0n))
     return {
       openMs,
       ids: fn.config.read(0, 4),
@@ -116,8 +103,8 @@ const scenarios: Readonly<Record<string, Scenario>> = {
         (region) => region && { index: region.index, size: region.size, mappable: region.mappable },
       ),
       hasFile: fn.regions[0]?.file !== undefined,
-      id: (wake(fn), word(fn, 0n)),
-      memoryOff: (setCommand(fn, 0), failure(() => word(fn, 0n))),
+      id,
+      memoryOff,
       pageSize: fn.dma.pageSize,
       apertures: fn.dma.apertures,
       landed,
@@ -151,7 +138,11 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     using eventfd = new EventFd()
     fn.interrupts.enable('msi', [{ eventfd: eventfd.fd }])
     word(fn, edu.raise, 1)
-    const toEventfd = await waitFor(() => eventfd.take() > 0n)
+    let taken = 0n
+    const toEventfd = await waitFor(() => {
+      taken += eventfd.take()
+      return taken > 0n
+    })
     word(fn, edu.acknowledge, 1)
     const both = failure(() => fn.interrupts.enable('intx', [{ signal }]))
     fn.interrupts.disable('msi')
@@ -283,6 +274,8 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       canReset: fn.canReset,
       ids: fn.config.read(0, 4),
       reset: await fn.reset(),
+      scope: fn.hotResetScope(),
+      hotReset: await fn.hotReset(),
     }
   },
 
