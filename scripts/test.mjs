@@ -60,8 +60,8 @@ await runTests(
   availableParallelism(),
 )
 
-// One at a time: each boots a machine with two processors, and some of them look at what happens within 100 ms.
-if (vm?.available) await runTests(testFiles('build/test/vm'), 1)
+// Each boots machines of one thread and half a GiB.
+if (vm?.available) await runTests(testFiles('build/test/vm'), availableParallelism())
 else if (vm !== undefined) {
   console.log(`The system tests were not run: ${vm.reason}`)
   // In CI nothing may be skipped: missing parts of the VM are a failure.

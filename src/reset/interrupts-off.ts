@@ -7,13 +7,17 @@ import { locate } from './locate.js'
 import { readLive } from './reach.js'
 
 /** The kinds that a guest uses. ERR and REQ speak to the owner and stay. */
-const guestKinds = ['msix', 'msi', 'intx'] as const
+const guestKinds = [
+  { kind: 'msix', name: 'MSI-X' },
+  { kind: 'msi', name: 'MSI' },
+  { kind: 'intx', name: 'INTx' },
+] as const
 
 /** Disables MSI-X, MSI and INTx, whichever is on. */
 export function interruptsOff(fn: PhysicalFunction, evidence: Evidence): void {
-  for (const kind of guestKinds) {
+  for (const { kind, name } of guestKinds) {
     if (fn.interrupts.info(kind).count === 0) continue
-    const base = { step: 'interrupts-off', what: `disable ${kind.toUpperCase().replace('MSIX', 'MSI-X')}` } as const
+    const base = { step: 'interrupts-off', what: `disable ${name}` } as const
     try {
       fn.interrupts.disable(kind)
       evidence.record({ ...base, ok: true })

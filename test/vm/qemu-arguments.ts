@@ -21,6 +21,12 @@ export function accelerator(environment: NodeJS.ProcessEnv = process.env): strin
   return environment['QUIESCE_VM_ACCEL'] ?? 'tcg'
 }
 
+/**
+ * One thread for all processors: with one each, a change of the memory map, which every write of Bus Master or Memory Space
+ * Enable is, can meet a processor that still uses the old one, and QEMU ends with an assertion (iotlb_to_section).
+ */
+const acceleratorArgument = () => (accelerator() === 'tcg' ? 'tcg,thread=single' : accelerator())
+
 // What a newer processor adds (AVX above all) is slow in software, and programs use it where they find it.
 const processor = () => (accelerator() === 'tcg' ? 'Nehalem,+rdrand' : 'host')
 
@@ -29,8 +35,8 @@ export function qemuCommand(parts: VmParts, options: MachineOptions): string[] {
   return [
     ...bundledCommand(parts.root, 'usr/bin/qemu-system-x86_64'),
     ...['-L', join(parts.root, 'usr/share/qemu'), '-L', join(parts.root, 'usr/share/seabios')],
-    ...['-machine', 'q35,kernel-irqchip=split', '-accel', accelerator(), '-cpu', processor()],
-    ...['-m', `${options.memoryMiB ?? 512}M`, '-smp', String(options.cpus ?? 2)],
+    ...['-machine', 'q35,kernel-irqchip=split', '-accel', acceleratorArgument(), '-cpu', processor()],
+    ...['-m', `${options.memoryMiB ?? 512}M`, '-smp', String(options.cpus ?? 1)],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-nic', 'none'],
     ...options.serialLines,
     ...['-kernel', parts.kernel, '-initrd', options.initramfs, '-append', kernelCommandLine(options.topology)],

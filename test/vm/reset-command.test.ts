@@ -12,6 +12,7 @@ import { topology } from './topology.js'
 const nobody = 65534
 const machine = topology()
 const at = (name: string) => addressIn(machine, name)
+const sysfs = (address: string) => `/sys/bus/pci/devices/${address}`
 
 interface Case {
   readonly name: string
@@ -109,6 +110,15 @@ describe('quiesce reset on the real kernel', () => {
       quiesce('ambiguous', 'reset', '1234:11e8'),
       quiesce('no such method', 'reset', at('nvme'), '--methods', 'magic'),
       { ...quiesce('no permission', 'reset', at('nvme')), user: nobody },
+      {
+        do: 'run',
+        name: 'busy',
+        line: [
+          'sh',
+          '-c',
+          `exec 3<>/dev/vfio/$(basename $(readlink ${sysfs(at('nvme'))}/iommu_group)); quiesce reset ${at('nvme')}`,
+        ],
+      },
       // A sibling with a host driver makes the group unusable, and is named.
       { do: 'bind', driver: 'pci-pf-stub', address: at('edu-shared-b') },
       quiesce('not viable', 'reset', at('edu-shared-a')),
@@ -205,6 +215,7 @@ describe('quiesce reset on the real kernel', () => {
       73,
       new RegExp(`${at('edu-shared-b').replaceAll('.', '\\.')}.*pci-pf-stub|pci-pf-stub.*${at('edu-shared-b')}`),
     ],
+    ['busy', 73, /fuser/],
     ['wrong driver', 73, /pci-pf-stub/],
   ]
   for (const [name, status, says] of refusals) {
@@ -219,5 +230,16 @@ describe('quiesce reset on the real kernel', () => {
     const { status, stdout, stderr } = outcome('dry run')
     assert.equal(status, 0, stdout + stderr)
     assert.match(stdout, /vfio/)
+  })
+})
+
+describe('without an IOMMU', () => {
+  it('quiesce says that there is none, and ends with 69', async () => {
+    const bare = topology(['edu-root'], { iommu: false })
+    const address = addressIn(bare, 'edu-root')
+    const { said } = await runCommands(bare, [quiesce('reset', 'reset', address), quiesce('list', 'list')])
+    assert.equal(said.get('reset')?.status, 69)
+    assert.match(said.get('reset')?.stderr ?? '', /IOMMU/)
+    assert.match(said.get('list')?.stdout ?? '', /no IOMMU group/)
   })
 })

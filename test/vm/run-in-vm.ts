@@ -42,8 +42,21 @@ export interface VmRun {
 
 const defaultTimeoutMs = 120_000
 
+/** QEMU ended by an assertion of its own: the emulator's defect, which says nothing of what is tested. */
+const emulatorDefect = /^.*qemu-system-\S+: \S+:\d+: .*Assertion .* failed\.$/m
+const mostBoots = 3
+
 /** Runs a guest program. Throws only where there can be no VM; how the program fared is in what is returned. */
 export async function runInVm(options: RunOptions): Promise<VmRun> {
+  for (let boot = 1; ; boot++) {
+    const run = await bootOnce(options)
+    const defect = run.ending === 'died' ? emulatorDefect.exec(run.serial)?.[0] : undefined
+    if (defect === undefined || boot === mostBoots) return run
+    console.error(`test VM: QEMU gave up, so the program is run again (${defect})`)
+  }
+}
+
+async function bootOnce(options: RunOptions): Promise<VmRun> {
   const parts = await requireParts()
   const topology = options.topology ?? machineWith()
   const base = await baseArchive(parts)
