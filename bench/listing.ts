@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 const program = fileURLToPath(new URL('../src/cli/main.js', import.meta.url))
 
-/** What is compared. The first is the floor of every Node program; the second adds loading all of Quiesce. */
+/** What is compared. The first is the floor of every Node program; the second adds the parser and the declarations of the commands. */
 const commandLines = {
   'node -e 0': [process.execPath, '-e', '0'],
   'quiesce --version': [process.execPath, program, '--version'],

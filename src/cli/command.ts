@@ -1,5 +1,6 @@
 // What a command is: data that says how it is called, and the function that carries it out. `program.ts` makes the
-// parser and the help out of it.
+// parser and the help out of it. A declaration is loaded whenever the program starts, the module that does the work
+// (`run-*.ts`) only when its command runs.
 import type { ExitStatus } from './exit-status.js'
 import type { Terminal } from './terminal.js'
 

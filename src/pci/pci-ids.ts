@@ -1,98 +1,79 @@
-// The pci.ids database (https://pci-ids.ucw.cz), as text. One pass finds where each vendor and class begins; what
-// stands below a vendor is parsed when somebody asks for it: a program looks up a few devices of the 40,000.
+// The pci.ids database (https://pci-ids.ucw.cz). It has 40,000 lines and a program asks for a few of them, so nothing
+// is parsed ahead: an entry is found by searching for the beginning of its line.
 import type { PciNames } from './names.js'
 
-const tab = 9
-const newline = 10
-
-/** Offsets of the lines that start a vendor (`8086  Intel Corporation`) or a class (`C 01  Mass storage`). */
-interface Sections {
-  readonly vendors: ReadonlyMap<string, number>
-  readonly classes: ReadonlyMap<string, number>
+/** The text of a pci.ids file: a string, or bytes that are decoded only where an entry was found. */
+export interface PciIdsText {
+  readonly length: number
+  /** Where `text` stands first; -1 if it is not there. */
+  indexOf(text: string): number
+  slice(start: number, end: number): string
 }
 
-const vendorLine = /^[0-9a-f]{4} /
-const classLine = /^C [0-9a-f]{2} /
+/**
+ * Where an entry ends, by its depth: at the next line that stands no deeper. Comments and empty lines end nothing.
+ *
+ *     8086  Intel Corporation              C 01  Mass storage controller
+ *     <tab>10d3  82574L Gigabit            <tab>08  Non-Volatile memory controller
+ *     <tab><tab>103c 3250  NC112T          <tab><tab>02  NVM Express
+ */
+const endings = [/\n[^\t\n#]/, /\n\t?[^\t\n#]/, /\n/] as const
 
-function findSections(text: string): Sections {
-  const vendors = new Map<string, number>()
-  const classes = new Map<string, number>()
-  for (let start = 0; start >= 0 && start < text.length; ) {
-    const first = text.charCodeAt(start)
-    if (first !== tab && first !== newline) {
-      const head = text.slice(start, start + 5)
-      if (vendorLine.test(head)) vendors.set(head.slice(0, 4), start)
-      else if (classLine.test(head)) classes.set(head.slice(2, 4), start)
-    }
-    const end = text.indexOf('\n', start)
-    start = end < 0 ? -1 : end + 1
+const shortPiece = 0x1000
+
+/** What stands from `start` to the ending; read in growing pieces, because most sections are short and a few are long. */
+function textUntil(text: PciIdsText, start: number, ending: RegExp): string {
+  for (let size = shortPiece; ; size *= 4) {
+    const piece = text.slice(start, start + size)
+    const end = piece.search(ending)
+    if (end >= 0) return piece.slice(0, end)
+    if (start + size >= text.length) return piece
   }
-  return { vendors, classes }
 }
 
-/** A section's own name, and its names one and two levels down; the inner key is `first second`. */
-interface Section {
+interface Entry {
   readonly name: string
-  readonly children: Map<string, string>
+  /** The entry's line and what stands below it. */
+  readonly text: string
 }
 
-/** `8086` and `C 01` are as long. */
-const headLength = 4
-
-const entry = /^([0-9a-f]+(?: [0-9a-f]{4})?)\s\s*(.*)$/
-
-function parseSection(text: string, start: number): Section {
-  const children = new Map<string, string>()
-  let end = text.indexOf('\n', start)
-  if (end < 0) end = text.length
-  const name = text.slice(start + headLength, end).trim()
-  let parent = ''
-  while (end < text.length) {
-    const from = end + 1
-    end = text.indexOf('\n', from)
-    if (end < 0) end = text.length
-    const first = text.charCodeAt(from)
-    if (first === newline || text[from] === '#') continue
-    if (first !== tab) break
-    const isNested = text.charCodeAt(from + 1) === tab
-    const match = entry.exec(text.slice(from + (isNested ? 2 : 1), end))
-    if (match?.[1] === undefined || match[2] === undefined) continue
-    if (!isNested) parent = match[1]
-    children.set(isNested ? `${parent} ${match[1]}` : match[1], match[2])
-  }
-  return { name, children }
+/** The entry with these ids at this depth of `text`, which is the file or the entry above it. */
+function findEntry(text: PciIdsText, depth: 0 | 1 | 2, ids: string): Entry | undefined {
+  const head = `${'\t'.repeat(depth)}${ids}  `
+  const isFirst = text.slice(0, head.length) === head
+  const before = isFirst ? -1 : text.indexOf(`\n${head}`)
+  if (before < 0 && !isFirst) return undefined
+  const found = textUntil(text, before + 1, endings[depth])
+  const line = found.indexOf('\n')
+  return { name: found.slice(head.length, line < 0 ? undefined : line).trim(), text: found }
 }
 
-function digits(value: number, count: number): string {
+function digits(value: number, count = 4): string {
   return value.toString(16).padStart(count, '0')
 }
 
 /** Reads the text of a pci.ids file. Lines that it does not understand are passed over. */
-export function parsePciIds(text: string): PciNames {
-  let sections: Sections | undefined
-  const parsed = new Map<string, Section | undefined>()
-
-  const section = (kind: 'vendors' | 'classes', key: string): Section | undefined => {
-    const cacheKey = `${kind} ${key}`
-    if (!parsed.has(cacheKey)) {
-      sections ??= findSections(text)
-      const start = sections[kind].get(key)
-      parsed.set(cacheKey, start === undefined ? undefined : parseSection(text, start))
-    }
-    return parsed.get(cacheKey)
+export function parsePciIds(text: PciIdsText): PciNames {
+  const sections = new Map<string, Entry | undefined>()
+  const section = (ids: string): Entry | undefined => {
+    if (!sections.has(ids)) sections.set(ids, findEntry(text, 0, ids))
+    return sections.get(ids)
   }
-  const vendor = (id: number) => section('vendors', digits(id, 4))
-  const pciClass = (base: number) => section('classes', digits(base, 2))
+  const below = (entry: Entry | undefined, depth: 1 | 2, ids: string): Entry | undefined =>
+    entry && findEntry(entry.text, depth, ids)
+
+  const vendor = (id: number) => section(digits(id))
+  const device = (vendorId: number, id: number) => below(vendor(vendorId), 1, digits(id))
+  const baseClass = (base: number) => section(`C ${digits(base, 2)}`)
+  const subclass = (base: number, sub: number) => below(baseClass(base), 1, digits(sub, 2))
 
   return {
     vendor: (vendorId) => vendor(vendorId)?.name,
-    device: (vendorId, deviceId) => vendor(vendorId)?.children.get(digits(deviceId, 4)),
+    device: (vendorId, deviceId) => device(vendorId, deviceId)?.name,
     subsystem: (vendorId, deviceId, subsystemVendorId, subsystemId) =>
-      vendor(vendorId)?.children.get(
-        `${digits(deviceId, 4)} ${digits(subsystemVendorId, 4)} ${digits(subsystemId, 4)}`,
-      ),
-    baseClass: (base) => pciClass(base)?.name,
-    subclass: (base, sub) => pciClass(base)?.children.get(digits(sub, 2)),
-    programmingInterface: (base, sub, progIf) => pciClass(base)?.children.get(`${digits(sub, 2)} ${digits(progIf, 2)}`),
+      below(device(vendorId, deviceId), 2, `${digits(subsystemVendorId)} ${digits(subsystemId)}`)?.name,
+    baseClass: (base) => baseClass(base)?.name,
+    subclass: (base, sub) => subclass(base, sub)?.name,
+    programmingInterface: (base, sub, progIf) => below(subclass(base, sub), 2, digits(progIf, 2))?.name,
   }
 }

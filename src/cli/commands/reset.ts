@@ -1,22 +1,7 @@
-import { QuiesceError } from '../../errors/quiesce-error.js'
-import { type ResetPolicy, resetMethods, resetOrders } from '../../reset/policy.js'
-import type { ResetReport } from '../../reset/report.js'
+import { resetMethods, resetOrders } from '../../reset/policy.js'
 import { defineCommand, flag, value } from '../command.js'
 import { jsonOption, sysrootOption } from '../common-options.js'
-import { type ExitStatus, exitStatus, statusOfError, worstStatus } from '../exit-status.js'
-import { hostRoots } from '../host-roots.js'
-import { toJson } from '../json-output.js'
 import { duration, listOf, oneOf } from '../option-values.js'
-import { assertReady, readTargets } from '../reset-targets.js'
-import type { Terminal } from '../terminal.js'
-
-function printObjects(terminal: Terminal, objects: readonly unknown[]): void {
-  terminal.print(toJson(objects.length === 1 ? objects[0] : objects))
-}
-
-export function reportToJson(report: ResetReport): Record<string, unknown> {
-  return { schema: 'quiesce.reset/1', ...report }
-}
 
 export const resetCommand = defineCommand({
   name: 'reset',
@@ -53,47 +38,5 @@ before the first is touched; the exit status is that of the worst.`,
     { line: 'quiesce reset 8086:10c9 --methods pm --timeout 5s', what: 'only D0-D3hot-D0' },
     { line: 'quiesce reset sim:edu --steps', what: 'a simulated device: no hardware, no root' },
   ],
-  async run(terminal, args, options) {
-    const roots = hostRoots(options.sysroot)
-    const policy: Partial<ResetPolicy> = {
-      ...(options.methods === undefined ? {} : { methods: options.methods }),
-      ...(options.order === undefined ? {} : { order: options.order }),
-      ...(options.requireReset === undefined ? {} : { requireReset: options.requireReset }),
-      ...(options.timeout === undefined ? {} : { methodTimeoutMs: options.timeout }),
-    }
-    const targets = await readTargets(args, roots)
-
-    if (options.dryRun) {
-      const [{ makePlans, planToJson }, { formatPlan }] = await Promise.all([
-        import('../reset-plan.js'),
-        import('../reset-plan-output.js'),
-      ])
-      const plans = await makePlans(targets, policy, roots)
-      if (options.json) printObjects(terminal, plans.map(planToJson))
-      else terminal.print(plans.map((plan) => formatPlan(plan, terminal.paint)).join('\n\n'))
-      const [blocker] = targets.flatMap((target) => (target.kind === 'pci' ? target.blockers : []))
-      return blocker === undefined ? exitStatus.done : statusOfError[blocker.code]
-    }
-
-    await assertReady(targets)
-    if (!roots.isThisMachine && targets.some((target) => target.kind === 'pci')) {
-      throw new QuiesceError('USAGE', 'Cannot reset below --sysroot: the devices there are not of this machine', {
-        hint: 'Add --dry-run, or leave --sysroot out',
-      })
-    }
-    const [{ resetTargets }, { formatReport }] = await Promise.all([
-      import('../reset-run.js'),
-      import('../reset-output.js'),
-    ])
-    let status: ExitStatus = exitStatus.failed
-    await resetTargets(targets, policy, terminal, (reports) => {
-      if (options.json) printObjects(terminal, reports.map(reportToJson))
-      else
-        terminal.print(
-          reports.map((report) => formatReport(report, terminal.paint, options.steps === true)).join('\n\n'),
-        )
-      status = worstStatus(reports.map((report) => report.verdict))
-    })
-    return status
-  },
+  run: async (...call) => (await import('./run-reset.js')).runReset(...call),
 })

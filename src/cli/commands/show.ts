@@ -1,11 +1,6 @@
-import { QuiesceError } from '../../errors/quiesce-error.js'
 import { defineCommand, flag, value } from '../command.js'
 import { jsonOption, sysrootOption } from '../common-options.js'
-import { exitStatus } from '../exit-status.js'
-import { hostRoots } from '../host-roots.js'
-import { toJson } from '../json-output.js'
 import { oneOf } from '../option-values.js'
-import { loadPciNames } from '../pci-names.js'
 
 const formats = ['table', 'lspci', 'json'] as const
 
@@ -34,36 +29,5 @@ hardware's; the kernel resets a device when it is opened, so only do that with a
     { line: 'quiesce show sim:edu', what: 'a simulated device' },
     { line: 'quiesce show --dump dump.txt', what: 'what lspci -xxxx wrote on another machine' },
   ],
-  async run(terminal, args, options) {
-    const [text] = args
-    if (text === undefined && options.dump === undefined) {
-      throw new QuiesceError('USAGE', 'Cannot show: neither a device nor --dump was given', {
-        hint: 'Name a device, for example quiesce show sim:edu',
-      })
-    }
-    // The tables of every capability: only this command needs them.
-    const [{ readShown, shownToJson }, { readDump }, { formatShown }, { formatLspciOf }] = await Promise.all([
-      import('../shown-device.js'),
-      import('../shown-dump.js'),
-      import('../show-output.js'),
-      import('../show-lspci.js'),
-    ])
-    const roots = hostRoots(options.sysroot)
-    const shown =
-      options.dump === undefined
-        ? [await readShown(text ?? '', roots, options.guest === true)]
-        : readDump(options.dump, text)
-    const format = options.json ? 'json' : (options.format ?? 'table')
-    if (format === 'json') {
-      const objects = shown.map(shownToJson)
-      terminal.print(toJson(objects.length === 1 ? objects[0] : objects))
-      return exitStatus.done
-    }
-    const names = loadPciNames()
-    const blocks = shown.map((each) =>
-      format === 'lspci' ? formatLspciOf(each, names) : formatShown(each, names, terminal.paint, terminal.columns),
-    )
-    terminal.print(blocks.join('\n\n'))
-    return exitStatus.done
-  },
+  run: async (...call) => (await import('./run-show.js')).runShow(...call),
 })

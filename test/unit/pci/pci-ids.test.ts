@@ -39,6 +39,19 @@ describe('pci.ids', () => {
     assert.equal(names.subclass(2, 0), 'Ethernet controller')
   })
 
+  it('does not take a subsystem of the next device, or an interface of the next subclass', () => {
+    assert.equal(names.subsystem(0x1af4, 0x1044, 0x01de, 0xfffb), undefined)
+    assert.equal(names.subsystem(0x1af4, 0x0fff, 0x01de, 0xfffb), undefined)
+    assert.equal(names.programmingInterface(1, 1, 2), undefined)
+    assert.equal(names.programmingInterface(2, 0, 2), undefined)
+  })
+
+  it('knows a vendor on the very first line', () => {
+    const first = parsePciIds('8086  Intel Corporation\n\t10d3  82574L')
+    assert.equal(first.vendor(0x8086), 'Intel Corporation')
+    assert.equal(first.device(0x8086, 0x10d3), '82574L')
+  })
+
   it('does not take a device of the next vendor, or a class for a vendor', () => {
     assert.equal(names.device(0x1af4, 0x10d3), undefined)
     assert.equal(names.device(0xffff, 0x0008), undefined)

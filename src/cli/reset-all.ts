@@ -12,7 +12,7 @@ import type { Terminal } from './terminal.js'
  * Hands the reports to `deliver`, in the order of the targets, before it lets go of the devices: that may take as long
  * as a reset which is stuck in the kernel.
  */
-export async function resetTargets(
+export async function resetAll(
   targets: readonly Target[],
   policy: Partial<ResetPolicy>,
   terminal: Terminal,
