@@ -98,7 +98,11 @@ export function formatReport(report: ResetReport, paint: Paint, withSteps: boole
     ['Methods', attemptsTable(report.attempts, paint)],
     ['Checked', [checkedLine(report)]],
   ]
-  if (report.contained) rows.push(['Contained', ['the IOMMU has taken all memory away from it']])
+  const containment = report.steps.findLast(({ step }) => step === 'contain')
+  if (containment !== undefined) {
+    const failure = containment.reason ?? 'refused'
+    rows.push(['Contained', [containment.ok ? 'the IOMMU has taken all memory away from it' : `no: ${failure}`]])
+  }
   if (report.knownDevice !== undefined) {
     const { name, reason, source } = report.knownDevice
     rows.push(['Known device', [`${name}: ${reason} (${source})`]])
