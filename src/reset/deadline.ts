@@ -16,6 +16,10 @@ export async function withDeadline<T>(
   work: Promise<T>,
   signal?: AbortSignal,
 ): Promise<Timed<T>> {
+  if (signal?.aborted) {
+    work.catch(() => undefined)
+    return { kind: 'aborted' }
+  }
   const timer = new AbortController()
   const forward = () => timer.abort()
   signal?.addEventListener('abort', forward, { once: true })

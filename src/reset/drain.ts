@@ -28,8 +28,9 @@ export function readPending(fn: PhysicalFunction): PendingReading {
 }
 
 function readAfPending(fn: PhysicalFunction): PendingReading {
-  const none = { kind: 'not-observable', reason: 'the device has no Transactions Pending bit' } as const
   const af = locate(fn.config, capabilityId.af)
+  if (af.kind === 'unreadable') return { kind: 'not-observable', reason: af.reason }
+  const none = { kind: 'not-observable', reason: 'the device has no Transactions Pending bit' } as const
   if (af.kind !== 'at') return none
   const capabilities = readConfig(fn.config, af.offset + afOffset.capabilities, 1)
   const status = readConfig(fn.config, af.offset + afOffset.status, 1)

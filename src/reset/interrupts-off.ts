@@ -4,7 +4,7 @@ import { MsixControl, msixOffset } from '../pci/capabilities/msix.js'
 import { capabilityId } from '../pci/capability-ids.js'
 import type { Evidence } from './evidence.js'
 import { locate } from './locate.js'
-import { readLive } from './reach.js'
+import { messageOf, readLive } from './reach.js'
 
 /** The kinds that a guest uses. ERR and REQ speak to the owner and stay. */
 const guestKinds = [
@@ -16,13 +16,13 @@ const guestKinds = [
 /** Disables MSI-X, MSI and INTx, whichever is on. */
 export function interruptsOff(fn: PhysicalFunction, evidence: Evidence): void {
   for (const { kind, name } of guestKinds) {
-    if (fn.interrupts.info(kind).count === 0) continue
     const base = { step: 'interrupts-off', what: `disable ${name}` } as const
     try {
+      if (fn.interrupts.info(kind).count === 0) continue
       fn.interrupts.disable(kind)
       evidence.record({ ...base, ok: true })
     } catch (error) {
-      evidence.record({ ...base, ok: false, reason: error instanceof Error ? error.message : String(error) })
+      evidence.record({ ...base, ok: false, reason: messageOf(error) })
     }
   }
 }

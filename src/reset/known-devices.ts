@@ -78,12 +78,20 @@ export function findKnownDevice(
   const ids = readConfig(config, headerOffset.vendorId, 4)
   const classRevision = readConfig(config, headerOffset.revision, 4)
   if (!ids.ok) return undefined
-  const vendor = ids.value & 0xffff
-  const device = ids.value >>> 16
+  const classCode = classRevision.ok ? classRevision.value >>> 8 : undefined
+  return matchKnownDevice(ids.value & 0xffff, ids.value >>> 16, classCode, table)
+}
+
+/** The entry for these IDs. `classCode` has 24 bits, as in sysfs; undefined where it could not be read. */
+export function matchKnownDevice(
+  vendor: number,
+  device: number,
+  classCode: number | undefined,
+  table: readonly KnownDevice[] = knownDevices,
+): KnownDevice | undefined {
   return table.find((entry) => {
     if (entry.vendor !== vendor) return false
-    if (entry.classCode !== undefined && (!classRevision.ok || classRevision.value >>> 16 !== entry.classCode))
-      return false
+    if (entry.classCode !== undefined && (classCode === undefined || classCode >>> 8 !== entry.classCode)) return false
     return entry.devices === undefined || entry.devices.some(({ value, mask }) => (device & mask) === value)
   })
 }

@@ -1,7 +1,7 @@
 // Tries the methods in the policy's order until one succeeds and the device verifies after it.
-import { withDeadline } from './deadline.js'
 import type { Method, MethodContext } from './methods/method.js'
 import { methodTable } from './methods/method-table.js'
+import { messageOf } from './reach.js'
 import { waitUntilReady } from './ready.js'
 import type { Attempt } from './report.js'
 import { type VerifyOptions, type VerifyOutcome, verify } from './verify.js'
@@ -16,38 +16,19 @@ export interface LadderOutcome {
   readonly verification: VerifyOutcome | undefined
 }
 
-async function attempt(
-  method: Method,
-  context: MethodContext,
-  signal: AbortSignal | undefined,
-): Promise<Omit<Attempt, 'ms'>> {
+async function attempt(method: Method, context: MethodContext): Promise<Omit<Attempt, 'ms'>> {
   const name = method.name
-  const reason = method.whyNot(context)
-  if (reason !== undefined) return { method: name, result: 'skipped', reason }
-  const { methodTimeoutMs } = context.policy
-  const outcome = await withDeadline(context.fn.clock, methodTimeoutMs, method.run(context), signal)
-  switch (outcome.kind) {
-    case 'done':
-      return { method: name, ...outcome.value }
-    case 'failed':
-      return {
-        method: name,
-        result: 'failed',
-        reason: outcome.error instanceof Error ? outcome.error.message : String(outcome.error),
-      }
-    case 'deadline':
-      return { method: name, result: 'stuck', reason: `still running after ${methodTimeoutMs} ms` }
-    case 'aborted':
-      return { method: name, result: 'stuck', reason: 'aborted by the caller while it was running' }
+  try {
+    const reason = context.signal?.aborted ? 'aborted by the caller' : method.whyNot(context)
+    if (reason !== undefined) return { method: name, result: 'skipped', reason }
+    return { method: name, ...(await method.run(context)) }
+  } catch (error) {
+    return { method: name, result: 'failed', reason: messageOf(error) }
   }
 }
 
 /** Climbs the ladder. Never throws for what hardware does. */
-export async function climb(
-  context: MethodContext,
-  options: VerifyOptions,
-  signal?: AbortSignal,
-): Promise<LadderOutcome> {
+export async function climb(context: MethodContext, options: VerifyOptions): Promise<LadderOutcome> {
   const { fn, policy, evidence } = context
   const attempts: Attempt[] = []
   let verification: VerifyOutcome | undefined
@@ -64,11 +45,7 @@ export async function climb(
         ...(reason === undefined ? {} : { reason }),
       })
     }
-    if (signal?.aborted) {
-      done({ method: name, result: 'skipped', reason: 'aborted by the caller' })
-      continue
-    }
-    const entry = await attempt(methodTable[name], context, signal)
+    const entry = await attempt(methodTable[name], context)
     if (entry.result === 'stuck') {
       done(entry)
       return { attempts, reset: false, stuck: true, verification: undefined }

@@ -2,7 +2,7 @@
 // and a device that dies in the middle of the procedure must not look as if it had lost them.
 import type { ConfigSpace } from '../function/config-space.js'
 import { type CapabilityWalk, walkCapabilities } from '../pci/capability-walk.js'
-import { probe } from './reach.js'
+import { messageOf, probe } from './reach.js'
 
 export type Location =
   | { readonly kind: 'at'; readonly offset: number }
@@ -22,7 +22,7 @@ function walk(config: ConfigSpace): CapabilityWalk {
     if (fresh.problem === undefined) walked.set(config, fresh)
     return fresh
   } catch (error) {
-    return { entries: [], problem: error instanceof Error ? error.message : String(error) }
+    return { entries: [], problem: messageOf(error) }
   }
 }
 

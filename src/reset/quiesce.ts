@@ -6,7 +6,7 @@ import type { PhysicalFunction } from '../function/physical-function.js'
 import { Command } from '../pci/command.js'
 import { headerOffset } from '../pci/header.js'
 import type { Evidence } from './evidence.js'
-import { type ConfigReading, probe, readLive, writeConfig } from './reach.js'
+import { type ConfigReading, messageOf, probe, readLive, writeConfig } from './reach.js'
 
 /** Lets the owner take the BARs away from the guest between Bus Master and Memory Space being cleared. */
 export type WithdrawBars = () => void
@@ -102,7 +102,8 @@ export function quiesce(fn: PhysicalFunction, evidence: Evidence, withdrawBars?:
   return { ...back, before: first.ok ? first.value : undefined }
 }
 
-function withdraw(fn: PhysicalFunction, evidence: Evidence, withdrawBars: WithdrawBars | undefined): void {
+/** Takes the BARs away from the guest; needs nothing of the device. */
+export function withdraw(fn: PhysicalFunction, evidence: Evidence, withdrawBars: WithdrawBars | undefined): void {
   if (withdrawBars === undefined) return
   const base = { step: 'withdraw-bars', what: 'take the BARs away from the guest', device: fn.address } as const
   try {
@@ -110,6 +111,6 @@ function withdraw(fn: PhysicalFunction, evidence: Evidence, withdrawBars: Withdr
     evidence.record({ ...base, ok: true })
   } catch (error) {
     // The owner's failure must not keep the device on the bus: go on, and say so.
-    evidence.record({ ...base, ok: false, reason: error instanceof Error ? error.message : String(error) })
+    evidence.record({ ...base, ok: false, reason: messageOf(error) })
   }
 }

@@ -11,12 +11,17 @@ export type ConfigReading =
 
 const allOnes: Readonly<Record<AccessWidth, number>> = { 1: 0xff, 2: 0xffff, 4: 0xffff_ffff }
 
+/** What an exception says. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
 /** Reads config space; a failed access is a value. All ones are returned as they are: they may be meant. */
 export function readConfig(config: ConfigSpace, offset: number, width: AccessWidth): ConfigReading {
   try {
     return { ok: true, value: config.read(offset, width) }
   } catch (error) {
-    return { ok: false, reason: error instanceof Error ? error.message : String(error) }
+    return { ok: false, reason: messageOf(error) }
   }
 }
 
@@ -31,7 +36,7 @@ export function writeConfig(
     config.write(offset, width, value)
     return undefined
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    return messageOf(error)
   }
 }
 

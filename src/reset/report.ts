@@ -54,7 +54,7 @@ export interface Step {
 export type PowerStateName = 'D0' | 'D1' | 'D2' | 'D3hot' | 'unknown'
 
 export interface Verification {
-  /** Class and revision read as they did at first. */
+  /** Class and revision read, and as they did at first where they could be read then. */
   readonly reachable: boolean
   /** Bus Master, Memory Space and I/O Space read back as 0, and nothing is known to be pending. */
   readonly quiet: boolean
@@ -71,7 +71,10 @@ export interface ResetReport {
   readonly policy: ResetPolicy
   /** The known device whose entry shaped the policy. */
   readonly knownDevice?: { readonly name: string; readonly reason: string; readonly source: string }
-  /** The Command register; null where it could not be read. */
+  /**
+   * The Command register as it was found and as it was last read back; null where it could not be read. `verified`:
+   * Bus Master, Memory Space and I/O Space were off in that last reading.
+   */
   readonly command: { readonly before: string | null; readonly after: string | null; readonly verified: boolean }
   readonly pending: PendingState
   readonly attempts: readonly Attempt[]

@@ -5,13 +5,13 @@ import { readPending } from './drain.js'
 import type { Evidence } from './evidence.js'
 import { areInterruptsOff } from './interrupts-off.js'
 import { powerStateOf, readPower } from './power.js'
-import { mustBeOff, quiesce, readBack, readCommand } from './quiesce.js'
+import { mustBeOff, type QuiesceOutcome, quiesce, readBack, readCommand } from './quiesce.js'
 import { probe } from './reach.js'
 import type { Verification } from './report.js'
 
 export interface VerifyOutcome extends Verification {
-  /** Command as last read. */
-  readonly command: number | undefined
+  /** Command as last read back. */
+  readonly readBack: QuiesceOutcome
   /** Everything that a device must show before it can be called quiet, in words; empty when all of it holds. */
   readonly failings: readonly string[]
 }
@@ -67,7 +67,7 @@ export function verify(fn: PhysicalFunction, evidence: Evidence, options: Verify
     quiet: isItself && back.verified && !isPending,
     powerState,
     interruptsOff: interrupts,
-    command: back.after,
+    readBack: back,
     failings,
   }
 }

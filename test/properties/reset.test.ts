@@ -10,6 +10,7 @@ import { resetFunction } from '../../src/reset/reset-function.js'
 import { createSimulatedFunction } from '../../src/sim/create-simulated-function.js'
 import { simulatedModels } from '../../src/sim/models/simulated-models.js'
 import type { SimulatedFunction } from '../../src/sim/simulated-function.js'
+import { SimulatedMachine } from '../../src/sim/simulated-machine.js'
 import { type PlannedFault, plan, plannedFault } from './fault-plan.js'
 import { act, type GuestAction, guestAction } from './guest-actions.js'
 
@@ -21,6 +22,12 @@ interface Scenario {
   readonly guest: readonly GuestAction[]
   readonly faults: readonly PlannedFault[]
   readonly policy: Partial<ResetPolicy>
+  /** How the IOMMU cuts a device off: as iommufd does, or as a type 1 container. */
+  readonly containment: 'detach' | 'unmap-all'
+  /** Whether a sibling on the same bus, if the model has one, is open and a companion. */
+  readonly withSibling: boolean
+  /** Microseconds after which the caller aborts; undefined for never. */
+  readonly abortAtUs: number | undefined
   /** What the next user of the memory lives through after the reset, in milliseconds. */
   readonly afterMs: number
 }
@@ -33,10 +40,13 @@ const scenario: fc.Arbitrary<Scenario> = fc.record({
     methods: fc.shuffledSubarray([...resetMethods]),
     order: fc.constantFrom(...resetOrders),
     park: fc.boolean(),
-    methodTimeoutMs: fc.constantFrom(50, 400, 3000),
+    methodTimeoutMs: fc.constantFrom(5, 50, 400, 3000),
     drainTimeoutMs: fc.constantFrom(0, 20, 1000),
     readyTimeoutMs: fc.constantFrom(10, 1000),
   }),
+  containment: fc.constantFrom('detach', 'unmap-all'),
+  withSibling: fc.boolean(),
+  abortAtUs: fc.option(fc.integer({ min: 0, max: 200_000 }), { nil: undefined }),
   afterMs: fc.constantFrom(5, 200, 2000),
 })
 
@@ -95,13 +105,24 @@ function assertNothingWasDerivedFromAFailedRead(fn: SimulatedFunction, before: B
   }
 }
 
-async function live({ model, guest, faults, policy, afterMs }: Scenario): Promise<void> {
-  using fn = createSimulatedFunction(model)
+async function live(scene: Scenario): Promise<void> {
+  const { model, guest, faults, policy, afterMs, containment } = scene
+  const machine = new SimulatedMachine()
+  using fn = createSimulatedFunction(model, { machine, containment })
+  const hasSibling = scene.withSibling && (simulatedModels.get(model)?.functions.length ?? 1) > 1
+  using sibling = hasSibling ? createSimulatedFunction(`${model}.1`, { machine }) : undefined
   fn.dma.map(0x10_0000n, fn.dma.allocate(0x1000n), 'read-write')
   for (const action of guest) act(fn, action)
   const before = { at: fn.clock.now(), entries: fn.ledger.entries.length }
   plan(fn, faults)
-  const report = await resetFunction(fn, { policy })
+  const abort = new AbortController()
+  if (scene.abortAtUs !== undefined) fn.clock.schedule(scene.abortAtUs, () => abort.abort())
+  const report = await resetFunction(fn, {
+    policy,
+    signal: abort.signal,
+    companions: sibling === undefined ? [] : [sibling],
+  })
+  const calls = fn.ledger.of('kernel-call').length
   // From here on the memory is somebody else's.
   fn.ledger.handOver()
   assertVerdictIsTrue(fn, report, before)
@@ -114,6 +135,11 @@ async function live({ model, guest, faults, policy, afterMs }: Scenario): Promis
   // What hung comes back, what was dead answers again.
   fn.faults.clearAll()
   await fn.clock.sleep(afterMs)
+  const begun = fn.ledger.of('kernel-call').slice(calls)
+  assert.ok(
+    begun.every(({ phase }) => phase === 'end'),
+    'a reset was begun behind the back of the caller, after the report',
+  )
   if (report.verdict !== 'lost') {
     assert.equal(fn.ledger.foreignCount, 0, `${report.verdict}, but DMA of the previous user landed`)
   }

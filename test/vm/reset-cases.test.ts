@@ -53,8 +53,8 @@ describe('resets of devices that are held open, on the real kernel', () => {
       reports.map(({ verdict }) => verdict),
       ['clean', 'clean'],
     )
-    // A Function Level Reset takes the kernel 100 ms and more.
-    assert.ok((eventLoopTurns ?? 0) >= 10, `${eventLoopTurns} turns of the event loop`)
+    // Were the call to block, the reset would be over after the first turn.
+    assert.ok((eventLoopTurns ?? 0) >= 2, `${eventLoopTurns} turns of the event loop`)
   })
 
   it('a device left in D3hot is woken, quiesced again and reset', () => {

@@ -52,6 +52,22 @@ function commandWrites(run: VmRun, device: DeviceName, from: number, to: number)
   )
 }
 
+/** What QEMU saw: Command cleared before the reset, and nothing that puts the device back on the bus after it. */
+function assertTrace(result: VmRun, device: 'edu-root' | 'edu-port', { round, marks }: InFlightRound): void {
+  const [started, returned, waited] = marks
+  const during = accessesBetween(result.configWrites, started, returned)
+  const writes = commandWrites(result, device, started, returned)
+  const first = writes.findIndex(({ value }) => (value & onTheBus) === 0)
+  const cleared = writes[first]
+  assert.ok(cleared, `round ${round}: Command was never written with Bus Master, Memory and I/O Space clear`)
+  const reset = during.findIndex(isSecondaryBusReset)
+  if (device === 'edu-port') assert.ok(reset > during.indexOf(cleared), `round ${round}: not before the reset`)
+  else assert.equal(reset, -1, 'edu on the root bus has nothing that could reset it')
+  for (const { value } of [...writes.slice(first), ...commandWrites(result, device, returned, waited)]) {
+    assert.equal(value & onTheBus, 0, `round ${round}: a later write put the device back on the bus`)
+  }
+}
+
 for (const device of ['edu-root', 'edu-port'] as const) {
   describe(`a reset of ${device} in the middle of a DMA`, () => {
     it(`with the quiesce: nothing lands afterwards, in ${rounds} of ${rounds}`, async () => {
@@ -68,19 +84,7 @@ for (const device of ['edu-root', 'edu-port'] as const) {
       assert.deepEqual(attempts, expected[device].attempts)
       assert.deepEqual(report.verified, { reachable: true, quiet: true, powerState: 'D0', interruptsOff: true })
 
-      // What QEMU saw of it.
-      const during = commandWrites(result, device, 1, 2)
-      const first = during.findIndex(({ value }) => (value & onTheBus) === 0)
-      assert.notEqual(first, -1, 'Command was never written with Bus Master, Memory and I/O Space clear')
-      const reset = accessesBetween(result.configWrites, 1, 2).findIndex(isSecondaryBusReset)
-      if (device === 'edu-port') {
-        assert.ok(
-          reset > accessesBetween(result.configWrites, 1, 2).indexOf(during[first] as ConfigAccess),
-          'before the reset',
-        )
-      } else assert.equal(reset, -1, 'edu on the root bus has nothing that could reset it')
-      const later = [...during.slice(first), ...commandWrites(result, device, 2, 3)]
-      for (const { value } of later) assert.equal(value & onTheBus, 0, 'a later write put the device back on the bus')
+      for (const round of roundsOf(result)) assertTrace(result, device, round)
     })
 
     it(`without it, data lands after the reset, in at least ${rounds - 1} of ${rounds}: so the test can fail`, async () => {

@@ -1,6 +1,6 @@
 import type { AffectedFunction } from '../../function/kernel-outcome.js'
 import { quiesce } from '../quiesce.js'
-import { type Method, type MethodContext, retryWhileContended } from './method.js'
+import { callKernel, type Method, type MethodContext } from './method.js'
 
 function name(affected: AffectedFunction): string {
   return affected.driver === undefined ? affected.address : `${affected.address} (driver ${affected.driver})`
@@ -23,6 +23,6 @@ export const hotMethod: Method = {
     for (const companion of context.companions) {
       if (companion !== context.fn && reached.has(companion.address)) quiesce(companion, context.evidence)
     }
-    return retryWhileContended(context, () => context.fn.hotReset())
+    return callKernel(context, () => context.fn.hotReset())
   },
 }

@@ -137,4 +137,56 @@ describe('the ladder', () => {
     const report = await resetFunction(fn, { policy: { methods: ['pm'] } })
     assert.match(report.attempts[0]?.reason ?? '', /NoSoftRst = 1/)
   })
+
+  it('does not call the kernel again after an abort while the lock was held by another', async () => {
+    using fn = inUse('flr')
+    fn.faults.set('reset-lock-contention', 1000)
+    const abort = new AbortController()
+    fn.clock.schedule(20_000, () => abort.abort())
+    const report = await resetFunction(fn, { signal: abort.signal, policy: { methods: ['vfio'] } })
+    assert.deepEqual(attempts(report), ['vfio failed'])
+    assert.match(report.attempts[0]?.reason ?? '', /aborted/)
+    assert.equal(report.verdict, 'quiesced')
+    const calls = fn.ledger.of('kernel-call').length
+    await fn.clock.sleep(5000)
+    assert.equal(fn.ledger.of('kernel-call').length, calls)
+  })
+
+  it('pm is finished whatever the deadline: a device is not left half-way to D0', async () => {
+    using fn = inUse('pm-reset')
+    const report = await resetFunction(fn, { policy: { methods: ['pm'], methodTimeoutMs: 5 } })
+    assert.deepEqual(attempts(report), ['pm ok'])
+    assert.equal(report.verdict, 'clean')
+  })
+
+  it('goes on where interrupts cannot be disabled, and believes what it reads', async () => {
+    using fn = inUse('flr')
+    const { interrupts } = fn
+    let isRefusing = true
+    Object.defineProperty(fn, 'interrupts', {
+      get: () => {
+        if (isRefusing) throw new Error('the kernel is resetting it')
+        return interrupts
+      },
+    })
+    const report = await resetFunction(fn)
+    isRefusing = false
+    assert.equal(report.verdict, 'clean')
+    const refused = report.steps.filter(({ reason }) => reason === 'the kernel is resetting it')
+    assert.deepEqual(new Set(refused.map(({ step, ok }) => `${step} ${ok}`)), new Set(['interrupts-off false']))
+  })
+
+  it('contains a device, and reports, whatever else breaks the procedure off', async () => {
+    using fn = inUse('pending')
+    Object.defineProperty(fn.clock, 'sleep', { value: () => Promise.reject(new Error('no timer left')) })
+    const report = await resetFunction(fn)
+    assert.deepEqual([report.verdict, report.verified.quiet], ['contained', false])
+    assert.ok(report.steps.some(({ reason }) => reason === 'no timer left'))
+  })
+
+  it('throws for a function that is closed: that is misuse, and no verdict', async () => {
+    const fn = inUse('flr')
+    fn[Symbol.dispose]()
+    await assert.rejects(resetFunction(fn), { code: 'CLOSED' })
+  })
 })

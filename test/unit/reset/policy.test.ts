@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { capabilityId } from '../../../src/pci/capability-ids.js'
+import { findCapability } from '../../../src/pci/capability-walk.js'
 import { findKnownDevice, knownDevices } from '../../../src/reset/known-devices.js'
 import { defaultPolicy } from '../../../src/reset/policy.js'
 import { resetFunction } from '../../../src/reset/reset-function.js'
@@ -92,5 +94,36 @@ describe('the policy', () => {
       )
       assert.ok(changed, `${name} changes nothing`)
     }
+  })
+
+  it('reset-first takes the BARs away from the guest even where the reset never returns', async () => {
+    using fn = inUse('never-returns')
+    let withdrawn = 0
+    const report = await resetFunction(fn, {
+      policy: { order: 'reset-first', methodTimeoutMs: 100 },
+      withdrawBars: () => {
+        withdrawn++
+      },
+    })
+    assert.deepEqual([report.verdict, withdrawn], ['contained', 1])
+  })
+
+  it('counts the time to quiet of a device that was asleep from the last time it went quiet', async () => {
+    using fn = inUse('pm-kernel')
+    const pm = findCapability(fn.config, capabilityId.pm)
+    assert.ok(pm !== undefined)
+    fn.config.write(pm + 4, 2, 3)
+    const start = fn.clock.now()
+    const report = await resetFunction(fn, { policy: { methods: [] } })
+    const cleared = fn.ledger.of('command').findLast(({ after, before }) => (before & ~after & 4) !== 0)
+    assert.ok(cleared && report.timeToQuietUs !== null)
+    assert.ok(report.timeToQuietUs >= cleared.at - start, `${report.timeToQuietUs} us`)
+  })
+
+  it('keeps what was read back last where a reset never returns', async () => {
+    using fn = inUse('never-returns')
+    const report = await resetFunction(fn, { policy: { methodTimeoutMs: 100 } })
+    assert.deepEqual([report.command.after, report.command.verified], ['0x0000', true])
+    assert.equal(report.verified.quiet, false)
   })
 })

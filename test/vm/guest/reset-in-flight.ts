@@ -20,6 +20,8 @@ export interface InFlightRound {
   readonly commandAfter: number
   readonly verdict: string
   readonly timeToQuietUs: number | null
+  /** Marks in the trace: the transfer starts, the reset has returned, the transfer would have ended. */
+  readonly marks: readonly [number, number, number]
 }
 
 const [device, rounds, mode] = process.argv.slice(2)
@@ -33,8 +35,11 @@ using ownership = new VfioOwnership()
 using fn = await openVfioFunction(address, ownership)
 const edu = new EduDriver(fn)
 
+let lastMark = 0
+
 /** One reset in the middle of a transfer; undefined if the machine was so slow that the transfer was done before it. */
 async function resetInFlight(round: number): Promise<InFlightRound | undefined> {
+  const marks = [++lastMark, ++lastMark, ++lastMark] as const
   using canary = new Canary(fn, 0x10_0000n)
   edu.enable()
   // The previous user's data goes into the device's own buffer...
@@ -43,29 +48,29 @@ async function resetInFlight(round: number): Promise<InFlightRound | undefined> 
   while (edu.isTransferring) await wait(5)
   // ...and is on its way into memory when the memory becomes somebody else's.
   canary.fill(canaryByte)
-  if (round === 1) mark(1)
+  mark(marks[0])
   edu.store(canary.iova, length)
   let inFlight = false
-  const outcome = await resetFunction(fn, {
-    // With the quiesce: looked at between Bus Master and Memory Space being cleared. The engine still runs then, and
-    // what it has not transferred by now it cannot transfer any more.
-    ...(mode === 'bare'
+  const outcome = await resetFunction(
+    fn,
+    mode === 'bare'
       ? { unsafeWithoutQuiesce: true }
       : {
+          // Between Bus Master and Memory Space being cleared. The engine still runs then, and what it has not
+          // transferred by now it cannot transfer any more.
           withdrawBars: () => {
             inFlight = edu.isTransferring
           },
-        }),
-    // Without: right before the ladder.
-    onStep: ({ step }) => {
-      if (mode === 'bare' && step === 'interrupts-off') inFlight = edu.isTransferring && canary.isIntact(canaryByte)
-    },
-  })
+        },
+  )
+  // Without the quiesce, the engine must have got through the reset: while the kernel had it off the bus, a transfer that
+  // came to its end was lost.
+  if (mode === 'bare') inFlight = edu.isTransferring
   const intactAtReset = canary.isIntact(canaryByte)
-  if (round === 1) mark(2)
+  mark(marks[1])
   // The engine has no reset handler: were Bus Master to come back within the transfer's time, the data would land.
   await wait(3 * transferMs)
-  if (round === 1) mark(3)
+  mark(marks[2])
   if (!inFlight) return undefined
   if (round === 1) report({ report: outcome })
   return {
@@ -75,6 +80,7 @@ async function resetInFlight(round: number): Promise<InFlightRound | undefined> 
     commandAfter: fn.config.read(4, 2),
     verdict: outcome.verdict,
     timeToQuietUs: outcome.timeToQuietUs,
+    marks,
   }
 }
 
