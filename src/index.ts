@@ -1,4 +1,5 @@
 // The library: everything that a program needs to take a device back clean.
+export * from './device/index.js'
 export { type ErrorCode, QuiesceError } from './errors/quiesce-error.js'
 export * from './function/index.js'
 export { type KnownDevice, knownDevices } from './reset/known-devices.js'

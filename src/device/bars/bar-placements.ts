@@ -1,0 +1,135 @@
+// Where the BARs are in the guest. They are there only while the guest lets them decode and the device is in D0; of
+// several only those that changed are touched, and what goes away goes before anything comes.
+import { Command } from '../../pci/command.js'
+import { type DeviceEvents, reasonOf } from '../device-event.js'
+import { type DeviceState, isUsable } from '../device-state.js'
+import type { Vmm } from '../vmm.js'
+import { BarAccess, type EmulatedWindow } from './bar-access.js'
+import { type BarPiece, barPieces } from './bar-pieces.js'
+import { assignedAddress } from './bar-registers.js'
+import type { BarShape } from './bar-shape.js'
+
+interface Placement {
+  readonly address: bigint
+  readonly holds: readonly Disposable[]
+}
+
+interface PlaceableBar {
+  readonly shape: BarShape
+  readonly pieces: readonly BarPiece[]
+  readonly access: BarAccess
+  placement: Placement | undefined
+}
+
+/** A BAR as it is placed now. */
+export interface PlacedBar {
+  readonly shape: BarShape
+  readonly pieces: readonly BarPiece[]
+  readonly address: bigint | undefined
+}
+
+const memorySpace = Command.mask('memorySpace')
+const ioSpace = Command.mask('ioSpace')
+
+export class BarPlacements {
+  readonly #vmm: Vmm
+  readonly #state: DeviceState
+  readonly #events: DeviceEvents
+  readonly #bars: readonly PlaceableBar[]
+
+  constructor(
+    vmm: Vmm,
+    state: DeviceState,
+    events: DeviceEvents,
+    shapes: readonly BarShape[],
+    windows: readonly EmulatedWindow[],
+  ) {
+    this.#vmm = vmm
+    this.#state = state
+    this.#events = events
+    this.#bars = shapes.map((shape) => {
+      const own = windows.filter(({ bar }) => bar === shape.index)
+      return {
+        shape,
+        pieces: barPieces(shape, vmm.pageSize, own),
+        access: new BarAccess(shape, own, state, events),
+        placement: undefined,
+      }
+    })
+  }
+
+  /** Brings the guest's address space in line with the state. */
+  apply(): void {
+    const wanted = this.#bars.map((bar) => ({ bar, address: this.#wantedAddress(bar.shape) }))
+    const changed = wanted.filter(({ bar, address }) => bar.placement?.address !== address)
+    for (const { bar } of changed) this.#removeReporting(bar)
+    for (const { bar, address } of changed) if (address !== undefined) this.#place(bar, address)
+  }
+
+  /** Takes every BAR out of the guest, whatever the state says. Throws the VMM's first failure, once all were tried. */
+  withdraw(): void {
+    const holds = this.#bars.flatMap((bar) => bar.placement?.holds ?? [])
+    for (const bar of this.#bars) bar.placement = undefined
+    release(holds)
+  }
+
+  get placed(): readonly PlacedBar[] {
+    return this.#bars.map(({ shape, pieces, placement }) => ({ shape, pieces, address: placement?.address }))
+  }
+
+  #wantedAddress(shape: BarShape): bigint | undefined {
+    const { command, powerState } = this.#state
+    const enable = shape.kind === 'io' ? ioSpace : memorySpace
+    if (!isUsable(this.#state) || powerState !== 0 || (command & enable) === 0) return undefined
+    return assignedAddress(shape, this.#state)
+  }
+
+  #place(bar: PlaceableBar, address: bigint): void {
+    const holds: Disposable[] = []
+    try {
+      for (const piece of bar.pieces) holds.push(this.#hold(bar, piece, address + piece.offset))
+      bar.placement = { address, holds }
+    } catch (error) {
+      this.#events.report({ kind: 'bar-not-placed', bar: bar.shape.index, address, reason: reasonOf(error) })
+      bar.placement = { address, holds }
+      this.#removeReporting(bar)
+    }
+  }
+
+  #hold({ shape, access }: PlaceableBar, piece: BarPiece, at: bigint): Disposable {
+    const { file, writable } = shape.region
+    if (piece.how === 'mapped' && file !== undefined) {
+      return this.#vmm.map(at, { fd: file.fd, offset: file.offset + piece.offset, size: piece.size, writable })
+    }
+    const base = piece.offset
+    return this.#vmm.trap(shape.kind === 'io' ? 'port' : 'memory', at, piece.size, {
+      read: (offset, into) => access.read(base + offset, into),
+      write: (offset, from) => access.write(base + offset, from),
+    })
+  }
+
+  #removeReporting(bar: PlaceableBar): void {
+    const { placement, shape } = bar
+    bar.placement = undefined
+    if (placement === undefined) return
+    try {
+      release(placement.holds)
+    } catch (error) {
+      const { address } = placement
+      this.#events.report({ kind: 'bar-not-withdrawn', bar: shape.index, address, reason: reasonOf(error) })
+    }
+  }
+}
+
+/** Gives every one back, also if one of them fails; the first failure is thrown then. */
+function release(holds: readonly Disposable[]): void {
+  const failures: unknown[] = []
+  for (const hold of [...holds].reverse()) {
+    try {
+      hold[Symbol.dispose]()
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  if (failures.length > 0) throw failures[0]
+}

@@ -1,0 +1,78 @@
+// What is set up in the kernel: one kind at a time, and changed only where something differs.
+import type { InterruptDestination, InterruptKind, Interrupts } from '../../function/interrupts.js'
+import { type DeviceEvents, reasonOf } from '../device-event.js'
+
+export type Destinations = readonly (InterruptDestination | undefined)[]
+
+export interface WantedInterrupts {
+  readonly kind: Extract<InterruptKind, 'intx' | 'msi' | 'msix'>
+  /** Vectors 0 to n-1. */
+  readonly destinations: Destinations
+}
+
+function isSame(a: InterruptDestination | undefined, b: InterruptDestination | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b
+  if ('eventfd' in a) return 'eventfd' in b && a.eventfd === b.eventfd
+  return 'signal' in b && a.signal === b.signal
+}
+
+function areSame(a: Destinations, b: Destinations): boolean {
+  return a.length === b.length && a.every((each, i) => isSame(each, b[i]))
+}
+
+export class DeliveredInterrupts {
+  readonly #interrupts: Interrupts
+  readonly #events: DeviceEvents
+  #current: WantedInterrupts | undefined
+
+  constructor(interrupts: Interrupts, events: DeviceEvents) {
+    this.#interrupts = interrupts
+    this.#events = events
+  }
+
+  get current(): WantedInterrupts | undefined {
+    return this.#current
+  }
+
+  set(wanted: WantedInterrupts | undefined): void {
+    const before = this.#current
+    if (before?.kind !== wanted?.kind) this.#disable()
+    if (wanted === undefined) return
+    if (before?.kind === wanted.kind && areSame(before.destinations, wanted.destinations)) return
+    try {
+      this.#interrupts.enable(wanted.kind, wanted.destinations)
+      this.#current = wanted
+    } catch (error) {
+      this.#events.report({ kind: 'interrupts-failed', reason: reasonOf(error) })
+      // How much of it the kernel took is not known.
+      this.#current ??= wanted
+      this.#disable()
+    }
+  }
+
+  /** Lets an INTx through again that was masked when it was delivered. */
+  unmaskIntx(): void {
+    if (this.#current?.kind !== 'intx') return
+    try {
+      this.#interrupts.unmask('intx')
+    } catch (error) {
+      this.#events.report({ kind: 'interrupts-failed', reason: reasonOf(error) })
+    }
+  }
+
+  /** Somebody else has disabled everything. */
+  forget(): void {
+    this.#current = undefined
+  }
+
+  #disable(): void {
+    const before = this.#current
+    this.#current = undefined
+    if (before === undefined) return
+    try {
+      this.#interrupts.disable(before.kind)
+    } catch (error) {
+      this.#events.report({ kind: 'interrupts-failed', reason: reasonOf(error) })
+    }
+  }
+}
