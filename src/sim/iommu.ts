@@ -21,6 +21,8 @@ export class IommuDomain {
   #mappings: IommuMapping[] = []
   /** Addresses of the functions attached to it. */
   readonly members = new Set<string>()
+  /** Those of them that were cut off by unmapping everything; while there is one, nothing is mapped. */
+  readonly contained = new Set<string>()
 
   get mappings(): readonly IommuMapping[] {
     return this.#mappings

@@ -55,6 +55,7 @@ export class SimulatedDmaSpace implements DmaSpace {
     if (conflict !== undefined) {
       throw new QuiesceError('DMA_CONFLICT', `Cannot ${what}: ${conflict}`, { device: this.#parts.device })
     }
+    this.#assertTakesMemory(what)
     if (memory instanceof SimulatedMemory && memory.isDisposed) {
       throw new QuiesceError('CLOSED', `Cannot ${what}: the memory is disposed`, { device: this.#parts.device })
     }
@@ -72,13 +73,34 @@ export class SimulatedDmaSpace implements DmaSpace {
     return inside.reduce((total, mapping) => total + mapping.size, 0n)
   }
 
-  /** `VFIO_IOMMU_UNMAP_DMA` with `VFIO_DMA_UNMAP_FLAG_ALL`; the errno if it fails. */
+  /**
+   * `VFIO_IOMMU_UNMAP_DMA` with `VFIO_DMA_UNMAP_FLAG_ALL`; the errno if it fails. Nothing is mapped again before the
+   * device is released.
+   */
   unmapAll(): string | undefined {
     const fails = this.#parts.faults.get('unmap-fails')
     if (fails !== false && this.domain.mappings.length > 0) return fails
     for (const { iova, size } of this.domain.mappings) this.#record('unmap', iova, size)
     this.domain.clear()
+    this.domain.contained.add(this.#parts.device)
     return undefined
+  }
+
+  /** The device is closed: it is no member of the domain any more. */
+  release(): void {
+    this.domain.members.delete(this.#parts.device)
+    this.domain.contained.delete(this.#parts.device)
+  }
+
+  #assertTakesMemory(what: string): void {
+    const { device } = this.#parts
+    const [contained] = this.domain.contained
+    if (contained === undefined) return
+    const detail = contained === device ? 'it is contained' : `${contained} in the same container is contained`
+    throw new QuiesceError('DMA_CONFLICT', `Cannot ${what} for ${device}: ${detail}`, {
+      device,
+      hint: `Close ${contained} first`,
+    })
   }
 
   #conflict(iova: bigint, size: bigint): string | undefined {

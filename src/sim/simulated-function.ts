@@ -32,6 +32,13 @@ export interface SimulatedFunctionParts {
 
 const regionCount = 9
 
+/** Refused before the kernel is asked, which would hold the caller up. */
+const stillResetting = {
+  ok: false,
+  errno: 'EBUSY',
+  message: 'an earlier reset of this device has not ended',
+} as const satisfies KernelOutcome
+
 /** A simulated function that somebody owns through a simulated VFIO. */
 export class SimulatedFunction implements PhysicalFunction {
   readonly address: string
@@ -87,12 +94,14 @@ export class SimulatedFunction implements PhysicalFunction {
 
   reset(): Promise<KernelOutcome> {
     this.kernel.assertOpen('reset')
+    if (this.kernel.isResetting) return Promise.resolve(stillResetting)
     if (!this.canReset) return Promise.resolve(outcomeOf('EINVAL'))
     return this.#run('reset', tryResetFunction(this.kernel), [this])
   }
 
   hotResetScope(): HotResetScope {
     this.kernel.assertOpen('look at the scope of a hot reset')
+    if (this.kernel.isResetting) return stillResetting
     if (this.bus.kind === 'root') return { ok: false, errno: 'ENODEV', message: 'the device is on a root bus' }
     const affected = this.bus.functions.map((hardware): AffectedFunction => {
       const address = this.machine.addressOf(hardware)
@@ -104,7 +113,7 @@ export class SimulatedFunction implements PhysicalFunction {
 
   hotReset(): Promise<KernelOutcome> {
     const scope = this.hotResetScope()
-    if (!scope.ok) return Promise.resolve(outcomeOf(scope.errno))
+    if (!scope.ok) return Promise.resolve(scope)
     const open = scope.affected.flatMap(({ address }) => this.machine.open.get(address) ?? [])
     if (open.length < scope.affected.length) return Promise.resolve(outcomeOf('EINVAL'))
     const devices = open.map((each) => each.kernel)
@@ -112,7 +121,8 @@ export class SimulatedFunction implements PhysicalFunction {
   }
 
   contain(): ContainmentOutcome {
-    this.kernel.assertOpen('contain')
+    // One that is closed in the middle of a reset is held until that ends, and can be contained until then.
+    if (!this.kernel.isResetting) this.kernel.assertOpen('contain')
     this.#call('contain', 'begin')
     const outcome = this.#parts.containment === 'detach' ? this.#detach() : this.#unmapAll()
     this.#call('contain', 'end', outcome.ok ? 'ok' : outcome.errno)
@@ -130,11 +140,16 @@ export class SimulatedFunction implements PhysicalFunction {
     this.#parts.declaration.program(this, request)
   }
 
-  /** As the kernel closes a device: off the bus first, then reset if it can be, and the IOMMU last. Idempotent. */
+  /** Idempotent. In the middle of a reset it is held until that ends, as it is where a call to the kernel has it open. */
   [Symbol.dispose](): void {
     if (this.kernel.isClosed) return
+    this.kernel.isClosed = true
+    if (!this.kernel.isResetting) this.#release()
+  }
+
+  /** As the kernel closes a device: off the bus first, then reset if it can be, and the IOMMU last. */
+  #release(): void {
     const { hardware } = this
-    this.kernel.isResetting = false
     const command = hardware.config.read(headerOffset.command, 2)
     hardware.writeConfig(headerOffset.command, 2, command & ~Command.mask('busMaster'), 'kernel')
     this.interrupts.disableAll()
@@ -143,9 +158,8 @@ export class SimulatedFunction implements PhysicalFunction {
       if (method === 'bus') hardware.bus.reset()
       else hardware.reset(method)
     }
-    this.kernel.isClosed = true
     this.#attach(undefined)
-    this.dma.domain.members.delete(this.address)
+    this.dma.release()
     this.machine.open.delete(this.address)
   }
 
@@ -154,11 +168,14 @@ export class SimulatedFunction implements PhysicalFunction {
     process: KernelProcess<KernelOutcome>,
     functions: readonly SimulatedFunction[],
   ): Promise<KernelOutcome> {
-    if (functions.some((each) => each.kernel.isResetting)) return outcomeOf('EAGAIN')
+    if (functions.some((each) => each.kernel.isResetting)) return stillResetting
     for (const each of functions) each.kernel.isResetting = true
     this.#call(call, 'begin')
     const outcome = await runAsleep(process, this.clock, this.faults)
-    for (const each of functions) each.kernel.isResetting = false
+    for (const each of functions) {
+      each.kernel.isResetting = false
+      if (each.kernel.isClosed) each.#release()
+    }
     this.#call(call, 'end', outcome.ok ? 'ok' : outcome.errno)
     return outcome
   }

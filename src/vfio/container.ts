@@ -8,6 +8,7 @@ import { systemCallError } from '../linux/system-call-error.js'
 import { vfioConstant } from './abi/constants.js'
 import { vfioIoctl } from './abi/ioctls.js'
 import { Type1DmaMap, Type1DmaUnmap, Type1Info } from './abi/vfio-structs.js'
+import { ContainedDevices } from './contained-devices.js'
 import { mapError } from './dma-errors.js'
 import { checkRange } from './dma-range.js'
 import type { VfioGroup } from './group.js'
@@ -38,6 +39,7 @@ export class VfioContainer implements Disposable {
   /** Addresses of the open devices whose DMA it translates. */
   readonly devices = new Set<string>()
   readonly mappings = new Set<ContainerMapping>()
+  readonly #contained = new ContainedDevices()
   #limits: Type1Limits | undefined
 
   private constructor(file: FileDescriptor) {
@@ -108,6 +110,7 @@ export class VfioContainer implements Disposable {
   map(mapping: ContainerMapping): void {
     const { iova, size, access, memory, owner } = mapping
     checkRange(owner, iova, size, this.limits, this.mappings)
+    this.#contained.check(owner, iova, size)
     const command = vfioIoctl.VFIO_IOMMU_MAP_DMA
     const result = tryIoctl(
       this.#file.fd,
@@ -133,9 +136,25 @@ export class VfioContainer implements Disposable {
     return Type1DmaUnmap.decode(request).size
   }
 
-  /** Ends every mapping, whoever made it: no device of the container reaches any memory after it. */
-  unmapAll(): IoctlResult {
-    return this.#has(vfioConstant.VFIO_UNMAP_ALL) ? this.#unmapEverything() : this.#unmapOneByOne()
+  /**
+   * Ends every mapping, whoever made it, and takes no other until the device is released: neither it nor any other device
+   * of the container reaches any memory meanwhile.
+   */
+  contain(address: string): IoctlResult {
+    const result = this.#has(vfioConstant.VFIO_UNMAP_ALL) ? this.#unmapEverything() : this.#unmapOneByOne()
+    if (result.ok) this.#contained.add(address)
+    return result
+  }
+
+  /** Whether memory can be mapped: no device in it is contained. */
+  get takesMemory(): boolean {
+    return this.#contained.isEmpty
+  }
+
+  /** The device is closed, and no longer translated for. */
+  release(address: string): void {
+    this.devices.delete(address)
+    this.#contained.delete(address)
   }
 
   #unmapEverything(): IoctlResult {

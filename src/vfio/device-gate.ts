@@ -21,6 +21,11 @@ export class DeviceGate {
     return this.#resets.has(this.address)
   }
 
+  /** Settles once no reset of it is under way. */
+  resetsEnded(): Promise<void> {
+    return this.#resets.ended(this.address)
+  }
+
   /**
    * The device's descriptor, for an access that completes "Cannot ...".
    * @throws QuiesceError `code` while the device is being reset, `CLOSED` after it was closed

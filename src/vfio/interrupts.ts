@@ -1,19 +1,12 @@
-// Interrupts through VFIO_DEVICE_GET_IRQ_INFO and VFIO_DEVICE_SET_IRQS: the kernel signals an eventfd per vector.
+// Interrupts through VFIO_DEVICE_SET_IRQS: the kernel signals an eventfd per vector.
 import { QuiesceError } from '../errors/quiesce-error.js'
-import {
-  type InterruptDestination,
-  type InterruptInfo,
-  type InterruptKind,
-  type Interrupts,
-  interruptKinds,
-} from '../function/interrupts.js'
+import type { InterruptDestination, InterruptInfo, InterruptKind, Interrupts } from '../function/interrupts.js'
 import { EventFd } from '../linux/eventfd.js'
 import { ioctlName, tryIoctl } from '../linux/ioctl.js'
 import { systemCallError } from '../linux/system-call-error.js'
-import { vfioConstant } from './abi/constants.js'
 import { vfioIoctl } from './abi/ioctls.js'
-import { IrqInfo } from './abi/vfio-structs.js'
 import type { DeviceGate } from './device-gate.js'
+import type { InterruptInfos } from './interrupt-info.js'
 import { encodeIrqSet, type IrqSetRequest } from './irq-set.js'
 
 interface Enabled {
@@ -28,26 +21,16 @@ function closeAll(eventfds: readonly EventFd[]): void {
 
 export class VfioInterrupts implements Interrupts {
   readonly #gate: DeviceGate
+  readonly #infos: InterruptInfos
   readonly #enabled = new Map<InterruptKind, Enabled>()
 
-  constructor(gate: DeviceGate) {
+  constructor(gate: DeviceGate, infos: InterruptInfos) {
     this.#gate = gate
+    this.#infos = infos
   }
 
   info(kind: InterruptKind): InterruptInfo {
-    const bytes = IrqInfo.encode({ argsz: IrqInfo.size, index: interruptKinds.indexOf(kind) })
-    const fd = this.#gate.enter(`read interrupt ${kind}`, 'BUSY')
-    // EINVAL: the function has no such interrupt (ERR and REQ, on some).
-    if (!tryIoctl(fd, vfioIoctl.VFIO_DEVICE_GET_IRQ_INFO, bytes).ok) {
-      return { count: 0, maskable: false, automasked: false, fixedSize: false }
-    }
-    const { flags, count } = IrqInfo.decode(bytes)
-    return {
-      count,
-      maskable: (flags & vfioConstant.VFIO_IRQ_INFO_MASKABLE) !== 0,
-      automasked: (flags & vfioConstant.VFIO_IRQ_INFO_AUTOMASKED) !== 0,
-      fixedSize: (flags & vfioConstant.VFIO_IRQ_INFO_NORESIZE) !== 0,
-    }
+    return this.#infos[kind]
   }
 
   enable(kind: InterruptKind, destinations: readonly (InterruptDestination | undefined)[]): void {
@@ -59,19 +42,12 @@ export class VfioInterrupts implements Interrupts {
         { device: this.#gate.address },
       )
     }
-    // The kernel replaces eventfds in place, but only of as many vectors as are enabled.
-    const before = this.#enabled.get(kind)
-    if (before !== undefined && before.count !== destinations.length) this.disable(kind)
     const own: EventFd[] = []
-    const eventfds = destinations.map((destination) => {
-      if (destination === undefined) return -1
-      if ('eventfd' in destination) return destination.eventfd
-      const eventfd = new EventFd()
-      own.push(eventfd)
-      eventfd.onSignal(destination.signal)
-      return eventfd.fd
-    })
     try {
+      const eventfds = destinations.map((destination) => this.#eventfdFor(destination, own))
+      // The kernel replaces eventfds in place, but only of as many vectors as are enabled.
+      const before = this.#enabled.get(kind)
+      if (before !== undefined && before.count !== destinations.length) this.disable(kind)
       this.#set(`enable interrupt ${kind}`, { kind, data: 'eventfd', action: 'trigger', eventfds })
     } catch (error) {
       closeAll(own)
@@ -105,6 +81,16 @@ export class VfioInterrupts implements Interrupts {
       this.#enabled.delete(kind)
       closeAll(own)
     }
+  }
+
+  /** The descriptor that the kernel signals for a vector; one that is made for it joins `own`. */
+  #eventfdFor(destination: InterruptDestination | undefined, own: EventFd[]): number {
+    if (destination === undefined) return -1
+    if ('eventfd' in destination) return destination.eventfd
+    const eventfd = new EventFd()
+    own.push(eventfd)
+    eventfd.onSignal(destination.signal)
+    return eventfd.fd
   }
 
   #set(action: string, request: IrqSetRequest): void {

@@ -15,7 +15,7 @@ const meanings: Readonly<Record<ResetRequest, Readonly<Record<string, string>>>>
     ENODEV: 'neither its bus nor its slot can be reset',
     ENOTTY: 'the bus declined, or did not come back in time',
     EAGAIN: 'another reset holds its lock',
-    EBUSY: 'another reset holds its lock',
+    EBUSY: 'an access to a function on its bus holds a lock (EBUSY)',
   },
   'hot-reset-info': {
     ENODEV: 'neither its bus nor its slot can be reset',
@@ -24,8 +24,21 @@ const meanings: Readonly<Record<ResetRequest, Readonly<Record<string, string>>>>
   unmap: {},
 }
 
+/**
+ * Contention that passes, under the name by which callers know it: try again. vfio_pci_dev_set_hot_reset answers EBUSY
+ * where a function's memory_lock is taken, and pci_reset_bus EAGAIN where a device lock is. EBUSY is left to mean a reset
+ * of our own that has not ended, which may never do so.
+ */
+const transient: Readonly<Partial<Record<ResetRequest, Readonly<Record<string, string>>>>> = {
+  'hot-reset': { EBUSY: 'EAGAIN' },
+}
+
 /** A refusal as a value, in words. */
 export function refusal(request: ResetRequest, errno: number): Extract<KernelOutcome, { ok: false }> {
   const name = errnoName(errno)
-  return { ok: false, errno: name, message: meanings[request][name] ?? describeErrno(errno) }
+  return {
+    ok: false,
+    errno: transient[request]?.[name] ?? name,
+    message: meanings[request][name] ?? describeErrno(errno),
+  }
 }

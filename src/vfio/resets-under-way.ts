@@ -1,6 +1,7 @@
 /** The devices of this process that the kernel is resetting now, by address. */
 export class ResetsUnderWay {
   readonly #counts = new Map<string, number>()
+  readonly #waiting = new Map<string, (() => void)[]>()
 
   has(address: string): boolean {
     return this.#counts.has(address)
@@ -11,12 +12,29 @@ export class ResetsUnderWay {
     for (const address of addresses) this.#counts.set(address, (this.#counts.get(address) ?? 0) + 1)
     return {
       [Symbol.dispose]: () => {
-        for (const address of addresses) {
-          const left = (this.#counts.get(address) ?? 1) - 1
-          if (left > 0) this.#counts.set(address, left)
-          else this.#counts.delete(address)
-        }
+        for (const address of addresses) this.#end(address)
       },
     }
+  }
+
+  /** Settles once the device is not being reset, at once if it is not. */
+  async ended(address: string): Promise<void> {
+    while (this.has(address)) {
+      await new Promise<void>((resolve) => {
+        this.#waiting.set(address, [...(this.#waiting.get(address) ?? []), resolve])
+      })
+    }
+  }
+
+  #end(address: string): void {
+    const left = (this.#counts.get(address) ?? 1) - 1
+    if (left > 0) {
+      this.#counts.set(address, left)
+      return
+    }
+    this.#counts.delete(address)
+    const waiting = this.#waiting.get(address) ?? []
+    this.#waiting.delete(address)
+    for (const resolve of waiting) resolve()
   }
 }

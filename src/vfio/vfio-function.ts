@@ -4,19 +4,21 @@ import type { ContainmentOutcome, HotResetScope, KernelOutcome } from '../functi
 import type { PhysicalFunction } from '../function/physical-function.js'
 import { type Region, regionIndex } from '../function/region.js'
 import { pciDevicePath, readLinkName } from '../host/sysfs-attribute.js'
-import { blockingIoctl, closeBlocking } from '../linux/blocking-ioctl.js'
+import { blockingIoctl } from '../linux/blocking-ioctl.js'
 import { errnoName } from '../linux/errno.js'
 import { ioctl, ioctlName, tryIoctl } from '../linux/ioctl.js'
 import { systemCallError } from '../linux/system-call-error.js'
 import { vfioConstant } from './abi/constants.js'
 import { vfioIoctl } from './abi/ioctls.js'
 import { DeviceInfo, RegionInfo } from './abi/vfio-structs.js'
+import { closeDevice } from './close-device.js'
 import { VfioConfigSpace } from './config-space.js'
 import type { VfioContainer } from './container.js'
 import { probeFeatures, type SupportedFeature } from './device-features.js'
 import type { DeviceGate } from './device-gate.js'
 import { VfioDmaSpace } from './dma-space.js'
 import { encodeHotReset, queryHotResetInfo } from './hot-reset.js'
+import { readInterruptInfos } from './interrupt-info.js'
 import { VfioInterrupts } from './interrupts.js'
 import { refusal } from './kernel-outcomes.js'
 import { machineClock } from './machine-clock.js'
@@ -52,7 +54,8 @@ export class VfioFunction implements PhysicalFunction, AsyncDisposable {
   readonly #holder: FunctionHolder
   readonly #regionCount: number
   #regions: readonly (VfioRegion | undefined)[] | undefined
-  #closed = false
+  #closing: Promise<void> | undefined
+  #released = false
 
   /** Takes over the gate's descriptor; closes nothing if it throws. */
   constructor(gate: DeviceGate, container: VfioContainer, holder: FunctionHolder) {
@@ -70,7 +73,7 @@ export class VfioFunction implements PhysicalFunction, AsyncDisposable {
     this.canReset = (flags & vfioConstant.VFIO_DEVICE_FLAGS_RESET) !== 0
     this.isVirtualFunction = readLinkName(`${pciDevicePath(holder.paths.sysfs, address)}/physfn`) !== undefined
     this.config = new VfioConfigSpace(gate, configRegion.start, Number(configRegion.size))
-    this.interrupts = new VfioInterrupts(gate)
+    this.interrupts = new VfioInterrupts(gate, readInterruptInfos(gate.file.fd))
     this.dma = new VfioDmaSpace(address, container)
     this.#gate = gate
     this.#container = container
@@ -101,6 +104,8 @@ export class VfioFunction implements PhysicalFunction, AsyncDisposable {
   }
 
   hotResetScope(): HotResetScope {
+    // The kernel answers under the lock that a reset of the bus holds: the call would not return before it ends.
+    if (this.#gate.isResetting) return stillResetting
     const info = this.#hotResetInfo()
     if (!info.ok) return refusal('hot-reset-info', info.errno)
     const { paths } = this.#holder
@@ -115,6 +120,7 @@ export class VfioFunction implements PhysicalFunction, AsyncDisposable {
   }
 
   async hotReset(): Promise<KernelOutcome> {
+    if (this.#gate.isResetting) return stillResetting
     const info = this.#hotResetInfo()
     if (!info.ok) return refusal('hot-reset-info', info.errno)
     const addresses = info.functions.map(({ address }) => address)
@@ -133,37 +139,56 @@ export class VfioFunction implements PhysicalFunction, AsyncDisposable {
   }
 
   contain(): ContainmentOutcome {
-    const result = this.#container.unmapAll()
+    // A device that is disposed in the middle of a reset is ours until that ends, and can be contained until then.
+    if (this.#released) {
+      throw new QuiesceError('CLOSED', `Cannot contain ${this.address}: it is closed`, { device: this.address })
+    }
+    const result = this.#container.contain(this.address)
     if (!result.ok) return refusal('unmap', result.errno)
     return { ok: true, method: 'unmap-all', alsoContained: this.dma.sharedWith }
   }
 
-  /** Closes the device and lets go of it. The kernel resets a device at its last close, which may take long. */
-  [Symbol.dispose](): void {
-    if (this.#closed) return
-    this.#beginClose()
-    this.#gate.file[Symbol.dispose]()
-    this.#endClose()
+  /** Whether it was disposed. */
+  get isClosed(): boolean {
+    return this.#closing !== undefined
   }
 
-  /** As dispose, but the event loop stays free while the kernel closes the device. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#closed) return
-    this.#beginClose()
+  /**
+   * Closes the device and lets go of it. The kernel resets a device at its last close, which may take long. While it is
+   * being reset it is closed off the event loop, and its mappings and its group go when the reset has ended.
+   */
+  [Symbol.dispose](): void {
+    if (this.isClosed) return
+    if (this.#gate.isResetting) {
+      this.#closing = this.#close()
+      // Nobody is left to tell. The group is let go of all the same, and what is still mapped ends with the container.
+      this.#closing.catch(() => {})
+      return
+    }
+    this.#closing = Promise.resolve()
+    this.interrupts.close(true)
+    this.#gate.file[Symbol.dispose]()
+    this.#release()
+  }
+
+  /** As dispose, but the event loop stays free while the kernel closes the device. Settles when it has. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    // A device that is being reset would hold the call up; its interrupts go with its last descriptor.
+    this.interrupts.close(!this.#gate.isResetting)
     try {
-      await closeBlocking(this.#gate.file)
+      await closeDevice(this.#gate)
     } finally {
-      this.#endClose()
+      this.#release()
     }
   }
 
-  #beginClose(): void {
-    this.#closed = true
-    // A device that is being reset would hold the call up; its interrupts go with its last descriptor.
-    this.interrupts.close(!this.#gate.isResetting)
-  }
-
-  #endClose(): void {
+  #release(): void {
+    this.#released = true
     try {
       // The device is closed, and with it silent: now its mappings can go.
       this.dma.unmapOwn()
@@ -174,11 +199,11 @@ export class VfioFunction implements PhysicalFunction, AsyncDisposable {
 }
 
 /** Not left to the kernel: a second thread would only wait behind the first. */
-const stillResetting: KernelOutcome = {
+const stillResetting = {
   ok: false,
   errno: 'EBUSY',
   message: 'an earlier reset of this device has not ended',
-}
+} as const satisfies KernelOutcome
 
 /** `undefined` where the device has no such region (EINVAL: VGA, on most). */
 function readRegionInfo(gate: DeviceGate, index: number): VfioRegionInfo | undefined {

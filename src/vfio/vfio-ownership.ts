@@ -4,7 +4,7 @@ import { blockerError, findBlockers } from '../host/assignability.js'
 import { readAssignabilityFacts } from '../host/assignability-facts.js'
 import { readPciSummary } from '../host/pci-device.js'
 import { readVfioAvailability } from '../host/vfio-availability.js'
-import { blockingIoctl } from '../linux/blocking-ioctl.js'
+import { blockingIoctl, closeBlocking } from '../linux/blocking-ioctl.js'
 import { errnoName } from '../linux/errno.js'
 import { FileDescriptor } from '../linux/file-descriptor.js'
 import { ioctlName } from '../linux/ioctl.js'
@@ -27,7 +27,10 @@ export interface VfioOwnershipOptions {
   readonly paths?: VfioPaths
 }
 
-/** How long opening waits for another reset on the device's bus, which makes the kernel answer EAGAIN. */
+/**
+ * How long opening waits for another reset on the device's bus, which makes the kernel answer EAGAIN, and for the device
+ * itself, where it was disposed in the middle of a reset.
+ */
 const contendedOpenMs = 2000
 
 /** Owns groups and containers for as long as a device of theirs is open. Disposing it closes every device. */
@@ -38,6 +41,7 @@ export class VfioOwnership implements Disposable {
   readonly #containers = new Set<VfioContainer>()
   readonly #open = new Map<string, { readonly group: VfioGroup; fn: VfioFunction | undefined }>()
   readonly #resets = new ResetsUnderWay()
+  #disposed = false
 
   constructor(options: VfioOwnershipOptions = {}) {
     this.#paths = options.paths ?? machinePaths
@@ -46,16 +50,21 @@ export class VfioOwnership implements Disposable {
 
   /** The devices that are open. */
   get functions(): readonly VfioFunction[] {
-    return [...this.#open.values()].flatMap(({ fn }) => fn ?? [])
+    return [...this.#open.values()].flatMap(({ fn }) => (fn === undefined || fn.isClosed ? [] : fn))
   }
 
   /**
    * Opens a device, given in full form. The kernel resets it while it opens it, off the event loop.
-   * @throws QuiesceError `NO_DEVICE`, `NO_IOMMU`, `NO_VFIO`, `WRONG_DRIVER`, `GROUP_NOT_VIABLE`, `BUSY`, `PERMISSION`
+   * @throws QuiesceError `NO_DEVICE`, `NO_IOMMU`, `NO_VFIO`, `WRONG_DRIVER`, `GROUP_NOT_VIABLE`, `BUSY`, `PERMISSION`,
+   * `CLOSED` if this was disposed, also meanwhile
    */
   async open(address: string): Promise<VfioFunction> {
-    if (this.#open.has(address)) {
-      throw new QuiesceError('BUSY', `Cannot open ${address}: this process has it open`, { device: address })
+    await this.#closed(address)
+    this.#assertUsable(address)
+    const other = this.#open.get(address)
+    if (other !== undefined) {
+      const detail = other.fn?.isClosed ? 'closing it waits for a reset that has not ended' : 'this process has it open'
+      throw new QuiesceError('BUSY', `Cannot open ${address}: ${detail}`, { device: address })
     }
     const group = this.#acquireGroup(address, this.#findGroup(address))
     const entry = { group, fn: undefined as VfioFunction | undefined }
@@ -63,12 +72,16 @@ export class VfioOwnership implements Disposable {
     try {
       const file = await this.#openDevice(address, group)
       try {
+        // A reset of its bus may have ended in the kernel, which let the device be opened, but not yet here.
+        await this.#resets.ended(address)
+        this.#assertUsable(address)
         const container = containerOf(group)
         entry.fn = new VfioFunction(new DeviceGate(address, file, this.#resets), container, this.#holder)
         container.devices.add(address)
         return entry.fn
       } catch (error) {
-        file[Symbol.dispose]()
+        // Its last close, which resets it.
+        await closeBlocking(file)
         throw error
       }
     } catch (error) {
@@ -77,7 +90,9 @@ export class VfioOwnership implements Disposable {
     }
   }
 
+  /** Also of those that are being opened: their `open` closes them, and rejects. */
   [Symbol.dispose](): void {
+    this.#disposed = true
     for (const fn of this.functions) fn[Symbol.dispose]()
   }
 
@@ -93,6 +108,20 @@ export class VfioOwnership implements Disposable {
       release: (address) => ownership.#release(address),
     }
   })()
+
+  #assertUsable(address: string): void {
+    if (!this.#disposed) return
+    throw new QuiesceError('CLOSED', `Cannot open ${address}: its owner was disposed`, { device: address })
+  }
+
+  /** Waits for a device that was disposed in the middle of a reset, though not for ever. */
+  async #closed(address: string): Promise<void> {
+    const fn = this.#open.get(address)?.fn
+    if (!fn?.isClosed) return
+    const enough = new AbortController()
+    const closed = fn[Symbol.asyncDispose]().finally(() => enough.abort())
+    await Promise.race([closed, machineClock.sleep(contendedOpenMs, enough.signal)]).catch(() => {})
+  }
 
   /** The group's number, once nothing that can be seen from outside stands in the way. */
   #findGroup(address: string): string {
@@ -129,6 +158,7 @@ export class VfioOwnership implements Disposable {
   #joinContainer(address: string, group: VfioGroup): void {
     if (this.#shareContainers) {
       for (const container of this.#containers) {
+        if (!container.takesMemory) continue
         const result = group.trySetContainer(container)
         if (result.ok) {
           container.forgetLimits()
@@ -179,7 +209,7 @@ export class VfioOwnership implements Disposable {
     const entry = this.#open.get(address)
     if (entry === undefined) return
     this.#open.delete(address)
-    entry.group.container?.devices.delete(address)
+    entry.group.container?.release(address)
     this.#leaveGroup(entry.group)
   }
 

@@ -267,6 +267,21 @@ function memory(device: ComplianceDevice, check: Check): void {
     const contain = (): void => assert.equal(fn.contain().ok, true)
     assert.equal(await afterTransfer(fn, contain), false)
   })
+  check('memory offered after the device was contained is out of its reach', async (fn) => {
+    using memory = fn.dma.allocate(fn.dma.pageSize)
+    memory.bytes.fill(canary)
+    const outcome = fn.contain()
+    assert.equal(outcome.ok, true)
+    const map = () => fn.dma.map(iova, memory, 'read-write')
+    // An empty container contains only for as long as it is empty; a detached device sees no mapping at all.
+    if (outcome.ok && outcome.method === 'unmap-all') throwsCode('DMA_CONFLICT', map)
+    else map()
+    setCommand(fn, command.memory | command.busMaster, 0)
+    transfer.start(fn, iova)
+    await fn.clock.sleep(transfer.landsWithinMs)
+    assert.ok(memory.bytes.every((byte) => byte === canary))
+    setCommand(fn, 0, command.busMaster)
+  })
 }
 
 function reset(device: ComplianceDevice, check: Check): void {
@@ -286,6 +301,21 @@ function reset(device: ComplianceDevice, check: Check): void {
     await fn.reset()
     assert.equal(fn.config.read(command.offset, 2), quiet)
   })
+  if (device.canReset) {
+    check('while a reset is under way, what would wait for it is refused, and what is known is told', async (fn) => {
+      const resetting = fn.reset()
+      const { offset } = command
+      throwsCode('CONFIG_ACCESS', () => fn.config.read(offset, 2))
+      assert.equal(fn.interrupts.info('msix').count, device.vectors.msix)
+      const kind = (['intx', 'msi', 'msix'] as const).find((each) => device.vectors[each] > 0) ?? 'req'
+      throwsCode('BUSY', () => fn.interrupts.enable(kind, [{ signal: () => {} }]))
+      for (const outcome of [fn.hotResetScope(), await fn.hotReset(), await fn.reset()]) {
+        assert.equal(!outcome.ok && outcome.errno, 'EBUSY')
+      }
+      assert.deepEqual(await resetting, { ok: true })
+      assert.notEqual(fn.config.read(offset, 2), 0xffff)
+    })
+  }
   check('the scope of a hot reset names who is on the bus, and whose they are', (fn) => {
     const scope = fn.hotResetScope()
     assert.equal(scope.ok, device.bus !== 'root')

@@ -65,6 +65,12 @@ describe('the kernel’s VFIO', () => {
       assert.deepEqual(contained.during, [done, done, 0])
     })
 
+    it('maps nothing any more once it is contained', () => {
+      const { code, message } = root().mappedAgain
+      assert.equal(code, 'DMA_CONFLICT')
+      assert.match(message, /it is contained$/)
+    })
+
     it('probes features without doing them', () => {
       const names = root().features.map(({ name }: { name: string }) => name)
       for (const name of ['LOW_POWER_ENTRY', 'LOW_POWER_EXIT']) assert.ok(names.includes(name), name)
@@ -89,7 +95,8 @@ describe('the kernel’s VFIO', () => {
     const { during, reset, command, scope, hotReset, canReset } = of('edu-port')
     assert.equal(canReset, true)
     assert.deepEqual([during.config.code, during.region.code], ['CONFIG_ACCESS', 'REGION_ACCESS'])
-    assert.equal(during.second.errno, 'EBUSY')
+    assert.deepEqual([during.second.errno, during.scope.errno, during.hotReset.errno], ['EBUSY', 'EBUSY', 'EBUSY'])
+    assert.deepEqual([during.vectors, during.enable.code], [1, 'BUSY'])
     assert.deepEqual([reset, hotReset], [{ ok: true }, { ok: true }])
     assert.equal(command & 0x6, 0x6, 'the kernel restores it, Bus Master included')
     assert.deepEqual(scope.affected, [{ address: addressOf('edu-port'), owned: true, driver: 'vfio-pci' }])
@@ -112,6 +119,29 @@ describe('the kernel’s VFIO', () => {
     assert.deepEqual(canReset, [false, false])
     assert.deepEqual([reset, hotReset], [unsupported, { ok: true }])
     assert.deepEqual(sharedWith, [both[1]])
+  })
+
+  it('lets go of a sibling that is closed in the middle of a reset of their bus when the reset has ended', () => {
+    const { scope, open, closedAccess, held, late, again } = of('shared bus')
+    assert.equal(scope.errno, 'EBUSY')
+    assert.deepEqual(open, [addressOf('edu-shared-a')])
+    assert.match(closedAccess.code, /CLOSED|CONFIG_ACCESS/)
+    assert.deepEqual(held, [addressOf('edu-shared-b')], 'until the kernel lets go of it')
+    assert.deepEqual([late, again], [{ ok: true }, 0x11e8_1234])
+  })
+
+  it('closes what an owner that is disposed was about to open', () => {
+    const { wasOpening, outcome, left, again } = of('disposed while opening')
+    assert.equal(wasOpening, true)
+    assert.deepEqual([outcome.code, left, again], ['CLOSED', 0, 0x11e8_1234])
+  })
+
+  it('keeps a container empty while a contained device is open in it, and puts others elsewhere', () => {
+    const { refused, newcomer, released } = of('containers')
+    assert.equal(refused.code, 'DMA_CONFLICT')
+    assert.ok(refused.message.includes(`${addressOf('edu-root-2')} in the same container is contained`))
+    assert.deepEqual(newcomer, { sharedWith: [], size: '0x1000' })
+    assert.equal(released, '0x1000')
   })
 
   it('shares a container between groups, or not, as it is told', () => {

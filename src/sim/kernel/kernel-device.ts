@@ -1,5 +1,5 @@
 // What the kernel knows of a device that was opened through VFIO: its own copies, which decide what the owner sees.
-import { QuiesceError } from '../../errors/quiesce-error.js'
+import { type ErrorCode, QuiesceError } from '../../errors/quiesce-error.js'
 import { Command } from '../../pci/command.js'
 import { headerOffset } from '../../pci/header.js'
 import type { ResetKind } from '../ledger-entry.js'
@@ -56,13 +56,20 @@ export class KernelDevice {
 
   /** What stands before every access to config space or a region. @throws QuiesceError if it could not go ahead */
   guard(code: 'CONFIG_ACCESS' | 'REGION_ACCESS', what: string): void {
-    this.assertOpen(what)
-    if (this.isResetting) {
-      // A real kernel would block the caller here, and with it the whole process, until the reset is over.
-      this.hardware.ledger.misuse(`${what} while a reset was running in the kernel`)
-      throw this.failure(code, `Cannot ${what}: a reset is running and the access would block`)
-    }
+    this.assertNotResetting(code, what)
     this.hardware.clock.advance(this.accessUs)
+  }
+
+  /** @throws QuiesceError `code` during a reset, `CLOSED` */
+  assertNotResetting(code: ErrorCode, what: string): void {
+    this.assertOpen(what)
+    if (!this.isResetting) return
+    // A real kernel would block the caller here, and with it the whole process, until the reset is over.
+    this.hardware.ledger.misuse(`${what} while a reset was running in the kernel`)
+    throw new QuiesceError(code, `Cannot ${what} of ${this.address}: the kernel is resetting it`, {
+      device: this.address,
+      hint: 'Wait for the reset to end',
+    })
   }
 
   assertOpen(what: string): void {

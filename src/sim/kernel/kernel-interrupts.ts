@@ -64,6 +64,7 @@ export class KernelInterrupts implements Interrupts {
         hint: 'Give a signal callback as the destination',
       })
     }
+    this.#device.assertNotResetting('BUSY', `enable ${kind}`)
     this.#enabled.set(kind, [...destinations])
     this.#setMessageEnable(kind, true)
     if (kind === 'intx') {
@@ -74,19 +75,26 @@ export class KernelInterrupts implements Interrupts {
 
   disable(kind: InterruptKind): void {
     this.#device.assertOpen(`disable ${kind}`)
-    if (this.#enabled.delete(kind)) this.#setMessageEnable(kind, false)
+    if (!this.#enabled.has(kind)) return
+    this.#device.assertNotResetting('BUSY', `disable ${kind}`)
+    this.#tearDown(kind)
   }
 
   unmask(kind: InterruptKind): void {
-    this.#device.assertOpen(`unmask ${kind}`)
+    this.#device.assertNotResetting('BUSY', `unmask ${kind}`)
     if (kind !== 'intx') throw this.#invalid(`Cannot unmask ${kind}: only INTx is masked at delivery`)
     if (!this.#enabled.has('intx')) throw this.#invalid('Cannot unmask intx: it is not enabled')
     this.#isIntxMasked = false
     this.#device.hardware.lines.deliverIntx()
   }
 
+  /** As the kernel's close of the device does. */
   disableAll(): void {
-    for (const kind of interruptKinds) this.disable(kind)
+    for (const kind of interruptKinds) this.#tearDown(kind)
+  }
+
+  #tearDown(kind: InterruptKind): void {
+    if (this.#enabled.delete(kind)) this.#setMessageEnable(kind, false)
   }
 
   #deliver(kind: SignalKind, vector: number): boolean {

@@ -87,6 +87,30 @@ describe('containment', () => {
     assert.equal(await landsWithin(fn, 10), 0)
     assert.equal(await landsWithin(other, 10), 0)
   })
+  it('by unmapping lasts: nobody maps memory that the device would see, until it is closed', async () => {
+    const { fn, memory } = await openStreaming('flr', { containment: 'unmap-all' })
+    const { machine } = fn
+    const other = createSimulatedFunction('af-flr', { machine, shareDmaWith: fn })
+    assert.equal(fn.contain().ok, true)
+    for (const [device, says] of [
+      [other, /sim:flr in the same container is contained/],
+      [fn, /it is contained/],
+    ] as const) {
+      assert.throws(
+        () => device.dma.map(iova, memory, 'read-write'),
+        (error) =>
+          error instanceof QuiesceError &&
+          error.code === 'DMA_CONFLICT' &&
+          says.test(error.message) &&
+          error.hint === 'Close sim:flr first',
+      )
+    }
+    assert.equal(await landsWithin(fn, 10), 0)
+    fn[Symbol.dispose]()
+    other.dma.map(iova, memory, 'read-write')
+    other.startDma({ iova })
+    assert.notEqual(await landsWithin(other, 5), 0)
+  })
   it('that fails says so, changes nothing, and can be tried again', async () => {
     for (const [containment, fault] of [
       ['detach', 'detach-fails'],
@@ -149,6 +173,28 @@ describe('opening and closing', () => {
     setBusMaster(again, true)
     await again.clock.sleep(10)
     assert.ok(again.ledger.foreignCount > 0)
+  })
+  it('in the middle of a reset it is held until that ends, and can be contained meanwhile', async () => {
+    const { fn } = await openStreaming('flr', { containment: 'unmap-all', faults: { 'reset-never-returns': true } })
+    const { machine, domain } = { machine: fn.machine, domain: fn.dma.domain }
+    const resetting = fn.reset()
+    fn[Symbol.dispose]()
+    assert.throws(
+      () => fn.config.read(0x00, 2),
+      (error) => error instanceof QuiesceError && error.code === 'CLOSED',
+    )
+    assert.throws(
+      () => createSimulatedFunction('flr', { machine }),
+      (error) => error instanceof QuiesceError && error.code === 'BUSY',
+    )
+    assert.equal(fn.contain().ok, true)
+    assert.deepEqual([...domain.contained], ['sim:flr'])
+    fn.faults.clear('reset-never-returns')
+    assert.deepEqual(await resetting, { ok: true })
+    assert.deepEqual([...domain.contained, ...domain.members], [])
+    assert.equal(fn.hardware.busMaster, false)
+    assert.throws(() => fn.contain(), QuiesceError)
+    createSimulatedFunction('flr', { machine })[Symbol.dispose]()
   })
   it('what is open cannot be opened again in the same machine', () => {
     const fn = createSimulatedFunction('flr')

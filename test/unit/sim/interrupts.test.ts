@@ -97,6 +97,21 @@ describe('interrupts', () => {
     assert.throws(() => fn.interrupts.unmask('intx'), QuiesceError)
     assert.throws(() => fn.interrupts.unmask('msi'), QuiesceError)
   })
+  it('are neither enabled, disabled nor unmasked while the kernel resets the device, and can be counted', async () => {
+    const { fn, destinations } = counting('flr')
+    const isBusy = (error: unknown): boolean => error instanceof QuiesceError && error.code === 'BUSY'
+    fn.interrupts.enable('msix', destinations)
+    const resetting = fn.reset()
+    assert.throws(() => fn.interrupts.enable('msix', destinations), isBusy)
+    assert.throws(() => fn.interrupts.disable('msix'), isBusy)
+    assert.throws(() => fn.interrupts.unmask('intx'), isBusy)
+    assert.equal(fn.ledger.of('misuse').length, 3)
+    fn.interrupts.disable('msi')
+    assert.equal(fn.interrupts.info('msix').count, 4)
+    await resetting
+    fn.interrupts.disable('msix')
+    assert.equal(fn.hardware.lines.isEnabled('msix'), false)
+  })
   it('a reset by the kernel keeps MSI-X enabled, as the kernel restores it', async () => {
     const { fn, counts, destinations, raise } = counting('flr')
     setBusMaster(fn, true)

@@ -232,6 +232,18 @@ describe('VFIO_DEVICE_PCI_HOT_RESET', () => {
     await running
     assert.notEqual(second.config.read(0x08, 4), 0xffff_ffff)
   })
+  it('answers neither scope nor another reset while it is under way, on either sibling', async () => {
+    const machine = new SimulatedMachine()
+    const [first, second] = ['siblings.0', 'siblings.1'].map((name) => createSimulatedFunction(name, { machine }))
+    const running = first?.hotReset()
+    for (const fn of [first, second]) {
+      for (const outcome of [fn?.hotResetScope(), await fn?.hotReset(), await fn?.reset()]) {
+        assert.equal(outcome?.ok === false && outcome.errno, 'EBUSY')
+      }
+    }
+    assert.deepEqual(await running, { ok: true })
+    assert.equal(second?.hotResetScope().ok, true)
+  })
   it('is ENODEV on a root bus', async () => {
     const fn = createSimulatedFunction('edu')
     const scope = fn.hotResetScope()

@@ -53,6 +53,16 @@ describe('what the kernel answers to a reset', () => {
     assert.match(refusal('hot-reset-info', number('ENODEV')).message, /neither its bus nor its slot/)
   })
 
+  it('is contention, by whichever lock a hot reset found taken, and so can be tried again', () => {
+    for (const errno of ['EBUSY', 'EAGAIN']) {
+      const { errno: name, message } = refusal('hot-reset', number(errno))
+      assert.equal(name, 'EAGAIN')
+      assert.match(message, /holds (its|a) lock/)
+    }
+    assert.equal(refusal('reset', number('EAGAIN')).errno, 'EAGAIN')
+    assert.equal(refusal('unmap', number('EBUSY')).errno, 'EBUSY')
+  })
+
   it('says what the C library says where nothing better is known', () => {
     assert.equal(refusal('reset', number('EIO')).message, 'i/o error')
     assert.equal(refusal('unmap', number('EINVAL')).message, 'invalid argument')

@@ -79,6 +79,14 @@ describe('opening a device', () => {
     await assert.rejects(open('0000:05:00.0', { dev: join(root, 'nothing') }), { code: 'NO_VFIO' })
   })
 
+  it('with an owner that was disposed is refused', async () => {
+    const ownership = new VfioOwnership({ paths })
+    const opening = ownership.open('0000:05:00.0')
+    ownership[Symbol.dispose]()
+    await assert.rejects(opening, { code: 'CLOSED', device: '0000:05:00.0' })
+    await assert.rejects(ownership.open('0000:05:00.0'), { code: 'CLOSED', message: /its owner was disposed/ })
+  })
+
   it('leaves nothing open, and can be tried again, where the kernel refuses half-way', async () => {
     const ownership = new VfioOwnership({ paths })
     for (let attempt = 0; attempt < 2; attempt++) {

@@ -86,8 +86,9 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     const command = fn.config.read(commandOffset, 2)
     const landed = await transfer(fn)
     const unmapped = await transfer(fn, () => fn.dma.unmap(iova, fn.dma.pageSize))
-    const contained = await transfer(fn, () => [fn.contain(), fn.contain(), fn.dma.mappings.length])
     const stopped = await transfer(fn, () => setCommand(fn, 0))
+    const contained = await transfer(fn, () => [fn.contain(), fn.contain(), fn.dma.mappings.length])
+    const mappedAgain = await failureOf(transfer(fn))
     wake(fn)
     const id = word(fn, 0n)
     setCommand(fn, 0)
@@ -110,6 +111,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       landed,
       unmapped,
       contained,
+      mappedAgain,
       stopped,
       reset: await fn.reset(),
       scope: fn.hotResetScope(),
@@ -177,6 +179,10 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       config: failure(() => fn.config.read(0, 4)),
       second: await fn.reset(),
       region: failure(() => word(fn, 0n)),
+      scope: fn.hotResetScope(),
+      hotReset: await fn.hotReset(),
+      vectors: fn.interrupts.info('msi').count,
+      enable: failure(() => fn.interrupts.enable('msi', [undefined])),
     }
     const began = performance.now()
     const reset = await resetting
@@ -221,13 +227,31 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     const alone = a.hotResetScope()
     using b = await open('edu-shared-b', ownership)
     wake(b)
-    return {
+    const results = {
       alone,
       canReset: [a.canReset, b.canReset],
       reset: await a.reset(),
       hotReset: await a.hotReset(),
       siblingCommand: b.config.read(commandOffset, 2),
       sharedWith: a.dma.sharedWith,
+    }
+    // The sibling is closed in the middle of a reset of their bus, on which the kernel's close would wait.
+    const resetting = a.hotReset()
+    const scope = b.hotResetScope()
+    b[Symbol.dispose]()
+    const stillOpen = ownership.functions.map((fn) => fn.address)
+    const closedAccess = failure(() => b.config.read(0, 4))
+    const held = a.dma.sharedWith
+    const late = await resetting
+    await using again = await open('edu-shared-b', ownership)
+    return {
+      ...results,
+      scope,
+      open: stillOpen,
+      closedAccess,
+      held,
+      late,
+      again: again.config.read(0, 4),
     }
   },
 
@@ -242,9 +266,19 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       conflict: failure(() => second.dma.map(iova, memory, 'read')),
     }
     const contained = second.contain()
+    const left = first.dma.mappings.length
+    // Neither may see memory while the second is open; who comes now gets a container of its own.
+    const refused = failure(() => first.dma.map(iova, memory, 'read'))
+    using third = await open('rng-pm', ownership)
+    using own = third.dma.map(iova, memory, 'read')
+    const newcomer = { sharedWith: third.dma.sharedWith, size: own.size }
+    second[Symbol.dispose]()
+    using mapped = first.dma.map(iova, memory, 'read')
+    const released = mapped.size
     using apartOwner = new VfioOwnership({ shareContainers: false })
     const apart = [await open('nvme', apartOwner), await open('e1000e', apartOwner)]
-    return { shared, contained, left: first.dma.mappings.length, apart: apart.map((fn) => fn.dma.sharedWith) }
+    const apartFrom = apart.map((fn) => fn.dma.sharedWith)
+    return { shared, contained, left, refused, newcomer, released, apart: apartFrom }
   },
 
   async models(ownership) {
@@ -295,6 +329,22 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     process.seteuid?.(0)
     const outside = failure(() => fn.dma.map(0xfee0_0000n, memory, 'read-write'))
     return { twice, busy, unbound, missing, permission, memlock, outside }
+  },
+
+  /** The owner is disposed while a device of its is being opened, which takes the kernel a reset. */
+  async 'disposed while opening'() {
+    const owner = new VfioOwnership()
+    let hasEnded = false
+    const opening = failureOf(open('edu-port', owner)).finally(() => {
+      hasEnded = true
+    })
+    await sleep(5)
+    const wasOpening = !hasEnded
+    owner[Symbol.dispose]()
+    const outcome = await opening
+    using other = new VfioOwnership()
+    using fn = await open('edu-port', other)
+    return { wasOpening, outcome, left: owner.functions.length, again: fn.config.read(0, 4) }
   },
 
   /** Groups and containers are let go of: everything can be opened again, by another owner. */
