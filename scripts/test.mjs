@@ -10,10 +10,23 @@ import { spec } from 'node:test/reporters'
 import { parseArgs } from 'node:util'
 import { check } from './check.mjs'
 import { ensureBuilt, ensureInstalled, removeStaleOutputs, root } from './ensure.mjs'
+import { makeTally } from './tally.mjs'
+
+const inCi = process.env.CI === 'true'
+const tally = makeTally(inCi)
+let isComplete = false
+// Whatever breaks the run off, even an exception or an exit elsewhere: the last line counts, and says that it failed.
+process.on('exit', (code) => {
+  const { status, line } = tally.end(isComplete && code === 0)
+  process.exitCode = status
+  console.log(line)
+})
+process.on('uncaughtException', (error) => {
+  console.error(error)
+  process.exit(1)
+})
 
 const { values: options } = parseArgs({ options: { only: { type: 'string' }, 'no-vm': { type: 'boolean' } } })
-const inCi = process.env.CI === 'true'
-const counts = { passed: 0, failed: 0 }
 
 function testFiles(folder) {
   return readdirSync(join(root, folder), { recursive: true })
@@ -26,13 +39,8 @@ function testFiles(folder) {
 async function runTests(files, concurrency) {
   if (files.length === 0) return
   const stream = run({ files, concurrency })
-  // A file that holds suites counts by its tests; a file that could not run at all counts as one failure.
-  stream.on('test:pass', (event) => {
-    if (event.details.type !== 'suite' && !isFileEntry(event, files)) counts.passed += 1
-  })
-  stream.on('test:fail', (event) => {
-    if (event.details.type !== 'suite') counts.failed += 1
-  })
+  stream.on('test:pass', (event) => tally.pass(event, isFileEntry(event, files)))
+  stream.on('test:fail', (event) => tally.failTest(event))
   for await (const text of stream.compose(spec)) process.stdout.write(text)
 }
 
@@ -44,7 +52,7 @@ ensureInstalled()
 process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --enable-source-maps`.trim()
 if (options.only === undefined) {
   removeStaleOutputs()
-  counts.failed += check().length
+  tally.fail(check().length)
 } else ensureBuilt()
 
 // First of all, because the oracles of other tests come with the parts of the VM.
@@ -65,8 +73,6 @@ if (vm?.available) await runTests(testFiles('build/test/vm'), availableParalleli
 else if (vm !== undefined) {
   console.log(`The system tests were not run: ${vm.reason}`)
   // In CI nothing may be skipped: missing parts of the VM are a failure.
-  if (inCi) counts.failed += 1
+  if (inCi) tally.fail()
 }
-
-process.exitCode = counts.failed === 0 && counts.passed > 0 ? 0 : 1
-console.log(`${counts.passed} passed, ${counts.failed} failed`)
+isComplete = true

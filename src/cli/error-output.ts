@@ -3,13 +3,13 @@ import { QuiesceError } from '../errors/quiesce-error.js'
 import { type ExitStatus, exitStatus, statusOfError } from './exit-status.js'
 import type { Terminal } from './terminal.js'
 
-/** Several devices failed the same preflight: each has its own error. */
+/** Several devices failed, or one failed and others could not be closed: each has its own error, the first counts. */
 export class SeveralErrors extends Error {
   override readonly name = 'SeveralErrors'
-  readonly errors: readonly QuiesceError[]
+  readonly errors: readonly unknown[]
 
-  constructor(errors: readonly QuiesceError[]) {
-    super(errors.map((error) => error.message).join('; '))
+  constructor(errors: readonly unknown[]) {
+    super(errors.map((error) => (error instanceof Error ? error.message : String(error))).join('; '))
     this.errors = errors
   }
 }
@@ -43,7 +43,11 @@ export function reportError(thrown: unknown, terminal: Terminal, json: boolean):
 }
 
 function asQuiesceErrors(thrown: unknown): readonly QuiesceError[] {
-  if (thrown instanceof SeveralErrors) return thrown.errors
+  if (thrown instanceof SeveralErrors) return thrown.errors.flatMap(asQuiesceErrors)
+  // What `using` makes of a failure while another is on its way: `suppressed` came first.
+  if (thrown instanceof Error && thrown.name === 'SuppressedError' && 'suppressed' in thrown && 'error' in thrown) {
+    return [thrown.suppressed, thrown.error].flatMap(asQuiesceErrors)
+  }
   if (thrown instanceof QuiesceError) return [thrown]
   const message = thrown instanceof Error ? thrown.message : String(thrown)
   return [

@@ -41,8 +41,24 @@ export const statusOfError: Readonly<Record<ErrorCode, ExitStatus>> = {
   SYSTEM: exitStatus.failed,
 }
 
+const settled: readonly ExitStatus[] = [exitStatus.done, exitStatus.quiesced, exitStatus.contained]
+
+/** A failure says nothing of the device, which is worse than every verdict but `lost`. */
+function badness(status: ExitStatus): number {
+  if (status === exitStatus.lost) return settled.length + 1
+  const index = settled.indexOf(status)
+  return index < 0 ? settled.length : index
+}
+
+/** The worst of several statuses; of failures, the first. */
+export function worstOf(statuses: readonly ExitStatus[]): ExitStatus {
+  return statuses.reduce<ExitStatus>(
+    (worst, status) => (badness(status) > badness(worst) ? status : worst),
+    exitStatus.done,
+  )
+}
+
 /** The status of several verdicts: that of the worst. */
 export function worstStatus(verdicts: readonly Verdict[]): ExitStatus {
-  const [worst] = verdicts.map((verdict) => statusOfVerdict[verdict]).sort((a, b) => b - a)
-  return worst ?? exitStatus.done
+  return worstOf(verdicts.map((verdict) => statusOfVerdict[verdict]))
 }

@@ -1,12 +1,8 @@
 #!/usr/bin/env node
+import { outliveReaders } from './outlive-readers.js'
 import { runProgram } from './program.js'
 import { processTerminal } from './terminal.js'
 
-// `quiesce list | head` closes the pipe early: that is the reader's right, not an error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0)
-  throw error
-})
-
+outliveReaders()
 // Not process.exit: what was printed to a pipe must get out first.
 process.exitCode = await runProgram(process.argv.slice(2), processTerminal())

@@ -1,6 +1,7 @@
 // Opens every device of a command before any is reset, in one machine's VFIO or one simulated machine, so that one that
 // cannot be had leaves the others as they are.
 import type { PhysicalFunction } from '../function/physical-function.js'
+import { SeveralErrors } from './error-output.js'
 import type { Target } from './reset-targets.js'
 import { openSimulated, startGuestDma } from './simulated-device.js'
 
@@ -17,7 +18,7 @@ interface Opened {
 type Opener = (address: string) => Promise<Opened>
 
 /** Each kind of device has its own maker, loaded only when it is needed. */
-const makeOpener: Readonly<Record<Target['kind'], () => Promise<Opener>>> = {
+const openerMakers: Readonly<Record<Target['kind'], () => Promise<Opener>>> = {
   async pci() {
     const { VfioOwnership } = await import('../vfio/vfio-ownership.js')
     const ownership = new VfioOwnership()
@@ -37,11 +38,23 @@ const makeOpener: Readonly<Record<Target['kind'], () => Promise<Opener>>> = {
   },
 }
 
-/** @throws QuiesceError if one cannot be opened; those that were opened before it are closed again */
-export async function openTargets(targets: readonly Target[]): Promise<OpenedTargets> {
+/**
+ * Closing closes every device, whatever becomes of the others.
+ * @throws QuiesceError if one cannot be opened; those that were opened before it are closed again
+ */
+export async function openTargets(targets: readonly Target[], makeOpener = openerMakers): Promise<OpenedTargets> {
   const opened: Opened[] = []
-  const close = async (): Promise<void> => {
-    for (let last = opened.pop(); last !== undefined; last = opened.pop()) await last.close()
+  // All at once: one that the kernel holds, because its reset is stuck, must not keep the others open.
+  const close = async (errors: unknown[] = []): Promise<void> => {
+    for (const closed of await Promise.allSettled(
+      opened
+        .splice(0)
+        .reverse()
+        .map((each) => each.close()),
+    )) {
+      if (closed.status === 'rejected') errors.push(closed.reason)
+    }
+    if (errors.length > 0) throw errors.length === 1 ? errors[0] : new SeveralErrors(errors)
   }
   const openers = new Map<Target['kind'], Opener>()
   try {
@@ -50,9 +63,9 @@ export async function openTargets(targets: readonly Target[]): Promise<OpenedTar
       openers.set(kind, open)
       opened.push(await open(name))
     }
-    return { functions: opened.map(({ fn }) => fn), [Symbol.asyncDispose]: close }
+    return { functions: opened.map(({ fn }) => fn), [Symbol.asyncDispose]: () => close() }
   } catch (error) {
-    await close()
+    await close([error])
     throw error
   }
 }

@@ -38,7 +38,18 @@ function examplesHelp(command: AnyCommand): string {
 function toOption(spec: AnyCommand['options'][string]): Option {
   const option = new Option(spec.flags, spec.description)
   const { parse } = spec
-  return parse === undefined ? option : option.argParser((text) => parse(text))
+  if (parse === undefined) return option
+  let isGiven = false
+  return option.argParser((text) => {
+    // Neither the first nor the last of two would be what whoever typed both had in mind.
+    if (isGiven) {
+      throw new QuiesceError('USAGE', `Cannot use ${option.long} twice: it takes one value`, {
+        hint: `Give it once: ${spec.flags}`,
+      })
+    }
+    isGiven = true
+    return parse(text)
+  })
 }
 
 /** Runs the program with these arguments; never throws. */

@@ -1,48 +1,35 @@
 // Opens the devices, resets them together, and lets go of them again.
-import type { PhysicalFunction } from '../function/physical-function.js'
 import type { ResetPolicy } from '../reset/policy.js'
-import type { ResetReport } from '../reset/report.js'
-import { hotResetClusters } from './hot-reset-clusters.js'
 import { openTargets } from './open-targets.js'
 import { showProgress } from './progress.js'
 import type { Target } from './reset-targets.js'
+import type { ResetResult } from './reset-together.js'
 import type { Terminal } from './terminal.js'
 
 /**
- * Hands the reports to `deliver`, in the order of the targets, before it lets go of the devices: that may take as long
+ * Hands the results to `deliver`, in the order of the targets, before it lets go of the devices: that may take as long
  * as a reset which is stuck in the kernel.
  */
 export async function resetAll(
   targets: readonly Target[],
   policy: Partial<ResetPolicy>,
   terminal: Terminal,
-  deliver: (reports: readonly ResetReport[]) => void,
+  deliver: (results: readonly ResetResult[]) => void,
 ): Promise<void> {
-  const { resetFunction } = await import('../reset/reset-function.js')
+  const { resetTogether } = await import('./reset-together.js')
   using interruption = abortOnSignals(terminal)
   let doing = `opening ${targets.map((target) => target.name).join(', ')}`
   using _progress = showProgress(terminal, () => doing)
   await using opened = await openTargets(targets)
 
-  const reports = new Map<PhysicalFunction, ResetReport>()
-  // Devices that one bus reset would reach wait for each other; all others run at the same time.
-  const clusters = hotResetClusters(opened.functions)
-  await Promise.all(
-    clusters.map(async (cluster) => {
-      for (const fn of cluster) {
-        const report = await resetFunction(fn, {
-          policy,
-          companions: cluster.filter((other) => other !== fn),
-          signal: interruption.signal,
-          onStep: (step) => {
-            doing = `resetting ${fn.address}: ${step.what}`
-          },
-        })
-        reports.set(fn, report)
-      }
-    }),
-  )
-  deliver(opened.functions.flatMap((fn) => reports.get(fn) ?? []))
+  const results = await resetTogether(opened.functions, {
+    policy,
+    signal: interruption.signal,
+    onStep: (fn, step) => {
+      doing = `resetting ${fn.address}: ${step.what}`
+    },
+  })
+  deliver(results)
   doing = `closing ${targets.map((target) => target.name).join(', ')}; the kernel resets a device once more when it is closed`
 }
 

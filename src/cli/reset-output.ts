@@ -20,10 +20,9 @@ export const verdictWords: Readonly<Record<Verdict, { style: Style; words: strin
   },
 }
 
-const pendingWords: Readonly<Record<PendingState, string>> = {
+const pendingWords: Readonly<Record<Exclude<PendingState, 'not-observable'>, string>> = {
   drained: 'nothing is outstanding any more (Transactions Pending reads 0)',
   timeout: 'requests were still outstanding at the end of the wait (Transactions Pending reads 1)',
-  'not-observable': 'this device has no register that would show outstanding requests',
 }
 
 const resultStyle: Readonly<Record<AttemptResult, Style>> = {
@@ -41,19 +40,33 @@ export function formatMicroseconds(us: number): string {
   return us < 1_000_000 ? `${(us / 1000).toFixed(1)} ms` : `${(us / 1_000_000).toFixed(1)} s`
 }
 
-function commandLine({ command }: ResetReport): string {
-  if (command.before === null && command.after === null)
-    return 'could not be read, so nothing was written that derives from it'
-  const change = `${command.before ?? 'unknown'} -> ${command.after ?? 'unreadable'}`
-  return command.verified
-    ? `${change}, read back: bus mastering, memory and I/O are off`
-    : `${change}: not shown to be off`
+/** A method is still running: nobody looked at the device after it, since the access would block. */
+function isStuck({ attempts }: ResetReport): boolean {
+  return attempts.some(({ result }) => result === 'stuck')
 }
 
-function checkedLine({ verified }: ResetReport): string {
+function commandLine(report: ResetReport): string {
+  const { command } = report
+  if (command.before === null && command.after === null)
+    return 'could not be read, so nothing was written that derives from it'
+  const change = `${command.before ?? 'unknown'} -> ${command.after ?? 'not read back'}`
+  if (!command.verified) return `${change}: not shown to be off`
+  return isStuck(report)
+    ? `${change}, read back: bus mastering, memory and I/O were off before the reset that is still running`
+    : `${change}, read back: bus mastering, memory and I/O are off`
+}
+
+function pendingLine({ pending, steps }: ResetReport): string {
+  if (pending !== 'not-observable') return pendingWords[pending]
+  return steps.findLast(({ step }) => step === 'drain')?.reason ?? 'not looked at'
+}
+
+function checkedLine(report: ResetReport): string {
+  if (isStuck(report)) return 'not looked at: a reset is still running'
+  const { verified } = report
   const power = verified.powerState === 'unknown' ? 'power state unknown' : `in ${verified.powerState}`
   return [
-    verified.reachable ? 'answers' : 'does not answer',
+    verified.reachable ? 'answers' : 'not shown to answer',
     verified.quiet ? 'quiet' : 'not shown to be quiet',
     power,
     verified.interruptsOff ? 'interrupts off' : 'interrupts not shown to be off',
@@ -89,24 +102,26 @@ export function stepLines(report: ResetReport, paint: Paint): string[] {
   })
 }
 
+/** Why the policy is not the default one. */
+export function knownDeviceRow({ name, reason, source }: NonNullable<ResetReport['knownDevice']>): [string, string[]] {
+  return ['Known device', [`${name}: ${reason} (${source})`]]
+}
+
 /** The whole report. */
 export function formatReport(report: ResetReport, paint: Paint, withSteps: boolean): string {
   const { style, words } = verdictWords[report.verdict]
   const rows: [string, string[]][] = [
     ['Command', [commandLine(report)]],
-    ['Pending', [pendingWords[report.pending]]],
+    ['Pending', [pendingLine(report)]],
     ['Methods', attemptsTable(report.attempts, paint)],
     ['Checked', [checkedLine(report)]],
   ]
   const containment = report.steps.findLast(({ step }) => step === 'contain')
   if (containment !== undefined) {
-    const failure = containment.reason ?? 'refused'
-    rows.push(['Contained', [containment.ok ? 'the IOMMU has taken all memory away from it' : `no: ${failure}`]])
+    const { ok, reason = 'no reason is known' } = containment
+    rows.push(['Contained', [ok ? `the IOMMU has taken all memory away from it: ${reason}` : `no: ${reason}`]])
   }
-  if (report.knownDevice !== undefined) {
-    const { name, reason, source } = report.knownDevice
-    rows.push(['Known device', [`${name}: ${reason} (${source})`]])
-  }
+  if (report.knownDevice !== undefined) rows.push(knownDeviceRow(report.knownDevice))
   const quiet = report.timeToQuietUs === null ? 'never shown' : `after ${formatMicroseconds(report.timeToQuietUs)}`
   const total = report.totalMs === 0 ? 'less than 1 ms' : formatMicroseconds(report.totalMs * 1000)
   rows.push(['Quiet', [`${quiet}; the whole procedure took ${total}`]])

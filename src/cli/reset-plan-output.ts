@@ -1,6 +1,6 @@
 // What a reset would do, in plain words.
 import type { Paint } from './paint.js'
-import { formatMicroseconds } from './reset-output.js'
+import { formatMicroseconds, knownDeviceRow } from './reset-output.js'
 import type { PlannedMethod, ResetPlan } from './reset-plan.js'
 
 function methodLine({ method, applies, reason }: PlannedMethod, paint: Paint): string {
@@ -29,6 +29,7 @@ export function formatPlan(plan: ResetPlan, paint: Paint): string {
       'Hot reset',
       [plan.scope === null ? 'not possible' : `would reset ${plan.scope.map((each) => each.address).join(', ')}`],
     ],
+    ...(plan.knownDevice === undefined ? [] : [knownDeviceRow(plan.knownDevice)]),
     ['Deadline', [`${formatMicroseconds(policy.methodTimeoutMs * 1000)} for each method`]],
     ['Kernel', [plan.kernel.release]],
     ...plan.blockers.map((blocker): [string, string[]] => ['In the way', [blocker.reason, paint('dim', blocker.hint)]]),

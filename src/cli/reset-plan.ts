@@ -8,8 +8,9 @@ import { capabilityId } from '../pci/capability-ids.js'
 import { findCapability } from '../pci/capability-walk.js'
 import { configBytes } from '../pci/config-bytes.js'
 import type { ConfigReader } from '../pci/config-reader.js'
+import { findKnownDevice, type KnownDevice, matchKnownDevice } from '../reset/known-devices.js'
 import { defaultPolicy, type ResetMethod, type ResetPolicy } from '../reset/policy.js'
-
+import type { ResetReport } from '../reset/report.js'
 import type { HostRoots } from './host-roots.js'
 import type { Target } from './reset-targets.js'
 import { openSimulated } from './simulated-device.js'
@@ -26,6 +27,8 @@ export interface ResetPlan {
   readonly ready: boolean
   readonly blockers: readonly { readonly check: string; readonly reason: string; readonly hint: string }[]
   readonly policy: ResetPolicy
+  /** The known device whose entry shaped the policy. */
+  readonly knownDevice?: NonNullable<ResetReport['knownDevice']>
   readonly methods: readonly PlannedMethod[]
   /** What a hot reset would take along; null where the bus cannot be reset. */
   readonly scope: readonly { readonly address: string; readonly driver: string | null }[] | null
@@ -38,12 +41,11 @@ export async function makePlans(
   overrides: Partial<ResetPolicy>,
   roots: HostRoots,
 ): Promise<ResetPlan[]> {
-  const policy = { ...defaultPolicy, ...overrides }
   const owned = new Set(targets.flatMap((target) => (target.kind === 'pci' ? groupOf(target.device, roots) : [])))
   const simulated = targets.flatMap((target) => (target.kind === 'sim' ? target.name : []))
-  const simulatedPlans = simulated.length === 0 ? [] : await planSimulated(simulated, policy)
+  const simulatedPlans = simulated.length === 0 ? [] : await planSimulated(simulated, overrides)
   return targets.map((target) => {
-    if (target.kind === 'pci') return planPci(target, policy, owned, roots)
+    if (target.kind === 'pci') return planPci(target, overrides, owned, roots)
     return simulatedPlans[simulated.indexOf(target.name)] as ResetPlan
   })
 }
@@ -53,15 +55,27 @@ function groupOf({ address }: PciSummary, roots: HostRoots): string[] {
   return readIommuGroup(roots.sysfs, address)?.members.map((member) => member.address) ?? [address]
 }
 
+/** As the reset itself does it: the default, then what is known of the device, then what was asked for. */
+function policyOf(
+  known: KnownDevice | undefined,
+  overrides: Partial<ResetPolicy>,
+): Pick<ResetPlan, 'policy' | 'knownDevice'> {
+  const policy = { ...defaultPolicy, ...known?.policy, ...overrides }
+  if (known === undefined) return { policy }
+  const { name, reason, source } = known
+  return { policy, knownDevice: { name, reason, source } }
+}
+
 function planPci(
   { device, blockers }: Target & { kind: 'pci' },
-  policy: ResetPolicy,
+  overrides: Partial<ResetPolicy>,
   owned: ReadonlySet<string>,
   roots: HostRoots,
 ): ResetPlan {
   const scope = readBusResetScope(roots.sysfs, device.address)
   const bytes = readConfigBytes(roots.sysfs, device.address)
   const config = bytes === undefined ? undefined : configBytes(bytes)
+  const shaped = policyOf(matchKnownDevice(device.vendorId, device.deviceId, device.classCode), overrides)
   const look: Record<ResetMethod, () => Omit<PlannedMethod, 'method'>> = {
     vfio: () =>
       device.resetMethods?.length
@@ -74,8 +88,8 @@ function planPci(
     device: device.address,
     ready: blockers.length === 0,
     blockers: blockers.map(({ check, reason, hint }) => ({ check, reason, hint })),
-    policy,
-    methods: policy.methods.map((method) => ({ method, ...look[method]() })),
+    ...shaped,
+    methods: shaped.policy.methods.map((method) => ({ method, ...look[method]() })),
     scope: scope?.functions.map(({ address, driver }) => ({ address, driver: driver ?? null })) ?? null,
     kernel: kernelVersion(),
   }
@@ -107,7 +121,7 @@ function planPm(config: ConfigReader | undefined): Omit<PlannedMethod, 'method'>
 }
 
 /** Simulated devices are made for this alone, so they may be asked themselves. */
-async function planSimulated(addresses: readonly string[], policy: ResetPolicy): Promise<ResetPlan[]> {
+async function planSimulated(addresses: readonly string[], overrides: Partial<ResetPolicy>): Promise<ResetPlan[]> {
   const [{ methodTable }, { Evidence }, { SimulatedMachine }] = await Promise.all([
     import('../reset/methods/method-table.js'),
     import('../reset/evidence.js'),
@@ -116,13 +130,15 @@ async function planSimulated(addresses: readonly string[], policy: ResetPolicy):
   const machine = new SimulatedMachine()
   const functions = await Promise.all(addresses.map((address) => openSimulated(address, machine)))
   return functions.map((fn) => {
+    const shaped = policyOf(findKnownDevice(fn.config), overrides)
+    const { policy } = shaped
     const context = { fn, policy, evidence: new Evidence(fn.clock), companions: [] }
     const scope = fn.hotResetScope()
     return {
       device: fn.address,
       ready: true,
       blockers: [],
-      policy,
+      ...shaped,
       methods: policy.methods.map((method) => {
         const whyNot = methodTable[method].whyNot(context)
         return { method, applies: whyNot === undefined, reason: whyNot ?? 'its conditions hold' }

@@ -1,18 +1,48 @@
 import { QuiesceError } from '../../errors/quiesce-error.js'
 import type { ResetMethod, ResetOrder, ResetPolicy } from '../../reset/policy.js'
-import type { ResetReport } from '../../reset/report.js'
-import { type ExitStatus, exitStatus, statusOfError, worstStatus } from '../exit-status.js'
+import { errorToJson, reportError } from '../error-output.js'
+import { type ExitStatus, exitStatus, statusOfError, worstOf, worstStatus } from '../exit-status.js'
 import { hostRoots } from '../host-roots.js'
 import { toJson } from '../json-output.js'
 import { assertReady, readTargets } from '../reset-targets.js'
+import type { ResetResult } from '../reset-together.js'
 import type { Terminal } from '../terminal.js'
 
 function printObjects(terminal: Terminal, objects: readonly unknown[]): void {
   terminal.print(toJson(objects.length === 1 ? objects[0] : objects))
 }
 
-function reportToJson(report: ResetReport): Record<string, unknown> {
-  return { schema: 'quiesce.reset/1', ...report }
+function resultToJson(result: ResetResult): Record<string, unknown> {
+  return 'report' in result
+    ? { schema: 'quiesce.reset/1', ...result.report }
+    : errorToJson(resetError(result.device, result.error))
+}
+
+/** The procedure throws for nothing that hardware does: what is no QuiesceError is a defect. */
+function resetError(device: string, error: unknown): QuiesceError {
+  if (error instanceof QuiesceError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  return new QuiesceError('SYSTEM', `Cannot finish the reset of ${device}: ${message}`, {
+    device,
+    hint: 'Treat it as lost; this is a defect of Quiesce, please report it with the output under QUIESCE_DEBUG=1',
+    cause: error,
+  })
+}
+
+/** Prints every report that there is, and then what failed; returns the status of both. */
+export function deliverResults(
+  results: readonly ResetResult[],
+  terminal: Terminal,
+  options: Pick<ResetOptions, 'json' | 'steps'>,
+  formatReport: typeof import('../reset-output.js').formatReport,
+): ExitStatus {
+  const reports = results.flatMap((result) => ('report' in result ? result.report : []))
+  if (options.json) printObjects(terminal, results.map(resultToJson))
+  else if (reports.length > 0)
+    terminal.print(reports.map((report) => formatReport(report, terminal.paint, options.steps === true)).join('\n\n'))
+  const failures = results.flatMap((result) => ('error' in result ? resetError(result.device, result.error) : []))
+  const statuses = failures.map((error) => reportError(error, terminal, false))
+  return worstOf([worstStatus(reports.map(({ verdict }) => verdict)), ...statuses])
 }
 
 export interface ResetOptions {
@@ -59,12 +89,15 @@ export async function runReset(
     })
   }
   const [{ resetAll }, { formatReport }] = await Promise.all([import('../reset-all.js'), import('../reset-output.js')])
-  let status: ExitStatus = exitStatus.failed
-  await resetAll(targets, policy, terminal, (reports) => {
-    if (options.json) printObjects(terminal, reports.map(reportToJson))
-    else
-      terminal.print(reports.map((report) => formatReport(report, terminal.paint, options.steps === true)).join('\n\n'))
-    status = worstStatus(reports.map((report) => report.verdict))
-  })
-  return status
+  let status: ExitStatus | undefined
+  try {
+    await resetAll(targets, policy, terminal, (results) => {
+      status = deliverResults(results, terminal, options, formatReport)
+    })
+    return status ?? exitStatus.failed
+  } catch (error) {
+    if (status === undefined) throw error
+    // The answer is out, and is one JSON document: that closing failed goes to standard error alone.
+    return worstOf([status, reportError(error, terminal, false)])
+  }
 }

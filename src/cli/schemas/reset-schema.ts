@@ -28,6 +28,8 @@ const policy = object({
   readyTimeoutMs: count,
 })
 
+const knownDevice = object({ name: text, reason: text, source: text })
+
 const attempt = object(
   {
     method,
@@ -60,7 +62,7 @@ export const reportProperties: Readonly<Record<string, JsonSchema>> = {
   verdict: oneOf(...verdicts),
   reusable: { ...flag, description: 'whether the policy lets the device be used again' },
   policy,
-  knownDevice: object({ name: text, reason: text, source: text }),
+  knownDevice,
   command: object({ before: hexOrNull, after: hexOrNull, verified: flag }),
   pending: oneOf('drained', 'timeout', 'not-observable'),
   attempts: listOf(attempt),
@@ -78,12 +80,18 @@ export const reportProperties: Readonly<Record<string, JsonSchema>> = {
 
 export const resetSchema = answer('quiesce.reset/1', 'quiesce reset --json', reportProperties, ['knownDevice'])
 
-export const resetPlanSchema = answer('quiesce.reset-plan/1', 'quiesce reset --dry-run --json', {
-  device: text,
-  ready: flag,
-  blockers: blockersSchema,
-  policy,
-  methods: listOf(object({ method, applies: oneOf(true, false, 'unknown'), reason: text })),
-  scope: nullable(listOf(object({ address: text, driver: textOrNull }))),
-  kernel: text,
-})
+export const resetPlanSchema = answer(
+  'quiesce.reset-plan/1',
+  'quiesce reset --dry-run --json',
+  {
+    device: text,
+    ready: flag,
+    blockers: blockersSchema,
+    policy,
+    knownDevice,
+    methods: listOf(object({ method, applies: oneOf(true, false, 'unknown'), reason: text })),
+    scope: nullable(listOf(object({ address: text, driver: textOrNull }))),
+    kernel: text,
+  },
+  ['knownDevice'],
+)

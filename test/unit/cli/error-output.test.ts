@@ -3,22 +3,9 @@ import { describe, it } from 'node:test'
 import { errorToJson, reportError } from '../../../src/cli/error-output.js'
 import { worstStatus } from '../../../src/cli/exit-status.js'
 import { errorSchema } from '../../../src/cli/schemas/error-schema.js'
-import type { Terminal } from '../../../src/cli/terminal.js'
 import { QuiesceError } from '../../../src/errors/quiesce-error.js'
+import { recorder } from './terminal-recorder.js'
 import { violations } from './validate-schema.js'
-
-function recorder(): { terminal: Terminal; printed: string[]; noted: string[] } {
-  const printed: string[] = []
-  const noted: string[] = []
-  const terminal: Terminal = {
-    print: (text) => void printed.push(text),
-    note: (text) => void noted.push(text),
-    paint: (_style, text) => text,
-    notePaint: (_style, text) => text,
-    columns: undefined,
-  }
-  return { terminal, printed, noted }
-}
 
 const busy = new QuiesceError('BUSY', 'Cannot open 0000:03:00.0: its group is open already', {
   device: '0000:03:00.0',
@@ -49,6 +36,21 @@ describe('an error', () => {
     const { terminal, noted } = recorder()
     assert.equal(reportError(new TypeError('x is not a function'), terminal, false), 1)
     assert.match(noted.join('\n'), /Cannot go on: x is not a function\n {2}hint: .*report it/)
+  })
+
+  it('that another followed counts before that one, and both are told', async () => {
+    const { terminal, noted } = recorder()
+    const thrown: unknown = await (async () => {
+      await using _ = {
+        [Symbol.asyncDispose]: async () => {
+          throw new TypeError('closing failed')
+        },
+      }
+      throw busy
+    })().catch((error: unknown) => error)
+    assert.equal(reportError(thrown, terminal, false), 73)
+    assert.equal(noted[0], `quiesce: ${busy.message}`)
+    assert.match(noted.join('\n'), /Cannot go on: closing failed/)
   })
 })
 

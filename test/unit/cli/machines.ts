@@ -27,6 +27,18 @@ export function passthroughMachine(): FakeTree {
   )
 }
 
+/** Devices that the table of known devices has an entry for, and a function of a card that it does not mean. */
+export function knownDevicesMachine(): FakeTree {
+  return fakeTree(
+    [
+      { address: '0000:06:00.0', ids: '1425:4401', driver: 'vfio-pci', group: '13' },
+      { address: '0000:07:00.0', ids: '1002:73BF', classCode: 0x030000, driver: 'vfio-pci', group: '14' },
+      { address: '0000:07:00.1', ids: '1002:AB28', classCode: 0x040300, driver: 'vfio-pci', group: '14' },
+    ],
+    ['vfio/vfio', 'vfio/13', 'vfio/14'],
+  )
+}
+
 /** A digest of every file below a directory: its path, its time, and its bytes or its target. */
 export function fingerprint(root: string): string {
   const hash = createHash('sha256')

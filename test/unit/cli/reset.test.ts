@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { FakeTree } from '../host/fake-sysfs.js'
-import { fingerprint, passthroughMachine } from './machines.js'
+import { fingerprint, knownDevicesMachine, passthroughMachine } from './machines.js'
 import { parseAnswer, parseAnswers, runProgram } from './run-program.js'
 
 describe('quiesce reset', () => {
@@ -87,6 +87,35 @@ describe('quiesce reset', () => {
   })
 })
 
+describe('the words of a report', () => {
+  const wordsOf = (device: string, ...more: string[]) => runProgram(['reset', device, ...more]).stdout
+
+  it('say why outstanding requests could not be seen', () => {
+    assert.match(wordsOf('sim:edu'), /Pending +not observable: the device has no Transactions Pending bit/)
+    const deaf = wordsOf('sim:deaf')
+    assert.match(deaf, /Pending +not observable: .*(all ones|does not answer)/)
+    assert.doesNotMatch(deaf, /no Transactions Pending bit/)
+  })
+
+  it('claim nothing of a device that nobody looked at, because its reset is still running', () => {
+    const words = wordsOf('sim:never-returns', '--timeout', '1s')
+    assert.match(words, /vfio +stuck/)
+    assert.match(words, /Checked +not looked at: a reset is still running/)
+    assert.doesNotMatch(words, /unreadable|does not answer|memory and I\/O are off/)
+  })
+
+  it('do not say that a device which could not be verified does not answer', () => {
+    assert.match(wordsOf('sim:deaf'), /Checked +not shown to answer, not shown to be quiet/)
+  })
+
+  it('say why a device was contained', () => {
+    assert.match(
+      wordsOf('sim:stuck-master'),
+      /Contained +the IOMMU has taken all memory away from it: Command does not/,
+    )
+  })
+})
+
 describe('quiesce reset --dry-run', () => {
   let tree: FakeTree
   before(() => {
@@ -111,6 +140,30 @@ describe('quiesce reset --dry-run', () => {
     assert.equal(answer['schema'], 'quiesce.reset-plan/1')
     assert.equal(answer['ready'], false)
     assert.equal(answer['scope'], null)
+  })
+
+  it('has the policy of a known device, and says why', () => {
+    using known = knownDevicesMachine()
+    const plan = (address: string, ...more: string[]) =>
+      parseAnswer(runProgram(['reset', address, '--dry-run', '--json', '--sysroot', known.root, ...more]))
+    const policyOf = (answer: Record<string, unknown>) => answer['policy'] as Record<string, unknown>
+
+    const chelsio = plan('06:00.0')
+    assert.equal(policyOf(chelsio)['order'], 'reset-first')
+    assert.match(JSON.stringify(chelsio['knownDevice']), /Chelsio.*wedge.*quirks\.c/)
+    const radeon = plan('07:00.0')
+    assert.deepEqual(policyOf(radeon)['methods'], ['vfio', 'hot'])
+    assert.deepEqual(
+      (radeon['methods'] as { method: string }[]).map(({ method }) => method),
+      ['vfio', 'hot'],
+    )
+    // What is asked for goes before what is known, and only the display function of the card is known.
+    assert.equal(policyOf(plan('06:00.0', '--order', 'quiesce-first'))['order'], 'quiesce-first')
+    assert.equal(plan('07:00.1')['knownDevice'], undefined)
+
+    const { stdout } = runProgram(['reset', '06:00.0', '--dry-run', '--sysroot', known.root])
+    assert.match(stdout, /Order +reset first, then stop its DMA/)
+    assert.match(stdout, /Known device +Chelsio T4 and later: the adapter can wedge .*quirks\.c/)
   })
 
   it('of simulated devices asks them together', () => {
