@@ -4,19 +4,28 @@ import { spawnSync } from 'node:child_process'
 import { bin, ensureInstalled, root } from './ensure.mjs'
 
 const steps = [
-  { name: 'types', run: [bin('typescript', 'tsc'), '-p', 'tsconfig.json'] },
+  { name: 'types', program: ['typescript', 'tsc'], args: ['-p', 'tsconfig.json'] },
   {
     name: 'lint, format, import directions',
-    run: [bin('@biomejs/biome', 'biome'), 'check', '--error-on-warnings', '.'],
+    program: ['@biomejs/biome', 'biome'],
+    args: ['check', '--error-on-warnings', '.'],
   },
-  { name: 'unused files, exports, dependencies', run: [bin('knip', 'knip'), '--no-progress'] },
+  {
+    name: 'unused files, exports, dependencies',
+    program: ['knip', 'knip'],
+    args: ['--no-progress', '--no-config-hints'],
+  },
 ]
 
 /** Runs every step; returns the names of those that failed. */
 export function check() {
   return steps
-    .filter(({ name, run }) => {
-      const { status } = spawnSync(process.execPath, run, { cwd: root, stdio: 'inherit' })
+    .filter(({ name, program: [packageName, command], args }) => {
+      // Looked up only now: before the dependencies are installed there is nothing to be found.
+      const { status } = spawnSync(process.execPath, [bin(packageName, command), ...args], {
+        cwd: root,
+        stdio: 'inherit',
+      })
       console.log(`${status === 0 ? 'ok    ' : 'FAILED'}  ${name}`)
       return status !== 0
     })
