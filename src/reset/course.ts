@@ -69,9 +69,10 @@ export class Course {
 
   /** The guest must not keep the BARs of a device that could not be looked at any more. */
   withdrawBars(): void {
-    if (this.#hasWithdrawn) return
+    const { withdrawBars } = this.#options
+    if (this.#hasWithdrawn || withdrawBars === undefined) return
     this.#hasWithdrawn = true
-    withdraw(this.#fn, this.#evidence, this.#options.withdrawBars)
+    withdraw(this.#fn, this.#evidence, withdrawBars)
   }
 
   #probe(): number | undefined {

@@ -80,8 +80,11 @@ export function readBack(fn: PhysicalFunction, evidence: Evidence): QuiesceOutco
   return { before: undefined, after: reading.value, verified }
 }
 
-/** Clears Bus Master, lets the owner withdraw the BARs, clears Memory and I/O Space, and reads back. */
-export function quiesce(fn: PhysicalFunction, evidence: Evidence, withdrawBars?: WithdrawBars): QuiesceOutcome {
+/**
+ * Clears Bus Master, then Memory and I/O Space, and reads back. `between` is called after Bus Master, whether or not the
+ * device could be read: it is where the guest loses the BARs.
+ */
+export function quiesce(fn: PhysicalFunction, evidence: Evidence, between?: () => void): QuiesceOutcome {
   const reachable = probe(fn.config)
   const first = reachable.ok ? readCommand(fn) : reachable
   if (!first.ok) {
@@ -96,15 +99,14 @@ export function quiesce(fn: PhysicalFunction, evidence: Evidence, withdrawBars?:
   } else {
     clear(fn, evidence, busMaster, 'clear Bus Master')
   }
-  withdraw(fn, evidence, withdrawBars)
+  between?.()
   if (first.ok) clear(fn, evidence, busMaster | decoders, 'clear Memory Space and I/O Space')
   const back = readBack(fn, evidence)
   return { ...back, before: first.ok ? first.value : undefined }
 }
 
 /** Takes the BARs away from the guest; needs nothing of the device. */
-export function withdraw(fn: PhysicalFunction, evidence: Evidence, withdrawBars: WithdrawBars | undefined): void {
-  if (withdrawBars === undefined) return
+export function withdraw(fn: PhysicalFunction, evidence: Evidence, withdrawBars: WithdrawBars): void {
   const base = { step: 'withdraw-bars', what: 'take the BARs away from the guest', device: fn.address } as const
   try {
     withdrawBars()

@@ -86,6 +86,20 @@ describe('the quiesce', () => {
     })
   }
 
+  it('takes the BARs away once, and says nothing of it where there is no guest that has them', async () => {
+    using owned = inUse('pm-kernel')
+    using free = inUse('pm-kernel')
+    let withdrawn = 0
+    const withGuest = await resetFunction(owned, {
+      withdrawBars: () => {
+        withdrawn++
+      },
+    })
+    const without = await resetFunction(free)
+    const steps = [withGuest, without].map(({ steps }) => steps.filter(({ step }) => step === 'withdraw-bars').length)
+    assert.deepEqual([withdrawn, steps], [1, [1, 0]])
+  })
+
   it('does not stop at an owner that fails to withdraw the BARs', async () => {
     using fn = inUse('no-reset')
     const report = await resetFunction(fn, {
