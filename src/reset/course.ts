@@ -1,5 +1,4 @@
 // How far a reset has come: filled in step by step, so that whatever breaks it off, what was seen until then is reported.
-
 import { hex } from '../bits/hex.js'
 import type { PhysicalFunction } from '../function/physical-function.js'
 import { drain } from './drain.js'
@@ -7,11 +6,12 @@ import type { Evidence } from './evidence.js'
 import { interruptsOff } from './interrupts-off.js'
 import { climb } from './ladder.js'
 import type { MethodContext } from './methods/method.js'
-import { type QuiesceOutcome, quiesce, type WithdrawBars, withdraw } from './quiesce.js'
+import { type QuiesceOutcome, quiesce } from './quiesce.js'
 import { probe } from './reach.js'
 import type { Attempt, PendingState } from './report.js'
 import { type VerifyOutcome, verify } from './verify.js'
 import { wake } from './wake.js'
+import { type WithdrawBars, withdraw } from './withdraw-bars.js'
 
 export interface CourseOptions {
   readonly withdrawBars?: WithdrawBars | undefined

@@ -6,10 +6,7 @@ import type { PhysicalFunction } from '../function/physical-function.js'
 import { Command } from '../pci/command.js'
 import { headerOffset } from '../pci/header.js'
 import type { Evidence } from './evidence.js'
-import { type ConfigReading, messageOf, probe, readLive, writeConfig } from './reach.js'
-
-/** Lets the owner take the BARs away from the guest between Bus Master and Memory Space being cleared. */
-export type WithdrawBars = () => void
+import { type ConfigReading, probe, readLive, writeConfig } from './reach.js'
 
 export interface QuiesceOutcome {
   /** Command before anything was written; undefined where it could not be read. */
@@ -103,16 +100,4 @@ export function quiesce(fn: PhysicalFunction, evidence: Evidence, between?: () =
   if (first.ok) clear(fn, evidence, busMaster | decoders, 'clear Memory Space and I/O Space')
   const back = readBack(fn, evidence)
   return { ...back, before: first.ok ? first.value : undefined }
-}
-
-/** Takes the BARs away from the guest; needs nothing of the device. */
-export function withdraw(fn: PhysicalFunction, evidence: Evidence, withdrawBars: WithdrawBars): void {
-  const base = { step: 'withdraw-bars', what: 'take the BARs away from the guest', device: fn.address } as const
-  try {
-    withdrawBars()
-    evidence.record({ ...base, ok: true })
-  } catch (error) {
-    // The owner's failure must not keep the device on the bus: go on, and say so.
-    evidence.record({ ...base, ok: false, reason: messageOf(error) })
-  }
 }

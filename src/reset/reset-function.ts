@@ -8,9 +8,9 @@ import { Evidence } from './evidence.js'
 import { findKnownDevice, type KnownDevice } from './known-devices.js'
 import { park } from './park.js'
 import { defaultPolicy, type ResetPolicy } from './policy.js'
-import type { WithdrawBars } from './quiesce.js'
 import { messageOf } from './reach.js'
 import type { ResetReport, Step, Verdict } from './report.js'
+import type { WithdrawBars } from './withdraw-bars.js'
 
 export interface ResetOptions {
   /** Overrides of the default policy and of what the table of known devices says. */
