@@ -92,6 +92,10 @@ export class WatchedFunction implements PhysicalFunction {
     return this.#fn.contain()
   }
 
+  readmit(): KernelOutcome {
+    return this.#fn.readmit()
+  }
+
   /** Does nothing: whoever opened the function closes it. */
   [Symbol.dispose](): void {}
 

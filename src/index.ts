@@ -3,5 +3,11 @@ export * from './device/index.js'
 export { type ErrorCode, QuiesceError } from './errors/quiesce-error.js'
 export * from './function/index.js'
 export * from './reset/index.js'
+export type { AdoptedFiles } from './vfio/device-opener.js'
 export { openVfioFunction } from './vfio/open-vfio-function.js'
-export { VfioOwnership, type VfioOwnershipOptions } from './vfio/vfio-ownership.js'
+export {
+  type OpenOptions,
+  type VfioBackend,
+  VfioOwnership,
+  type VfioOwnershipOptions,
+} from './vfio/vfio-ownership.js'

@@ -38,13 +38,20 @@ const scalars: Readonly<Record<ScalarType, Scalar>> = {
   u64: { size: 8, read: (v, at) => v.getBigUint64(at, true), write: (v, at, n) => v.setBigUint64(at, BigInt(n), true) },
 }
 
-function assertFits(where: string, type: ScalarType, value: bigint | number): void {
-  const bits = BigInt(scalars[type].size * 8)
+/** The smallest and the largest value; compared as they are, because every message of a device passes here. */
+const limits: Readonly<Record<ScalarType, readonly [low: bigint | number, high: bigint | number]>> = {
+  u8: [0, 0xff],
+  u16: [0, 0xffff],
+  u32: [0, 0xffff_ffff],
+  s32: [-0x8000_0000, 0x7fff_ffff],
+  u64: [0n, (1n << 64n) - 1n],
+}
+
+function assertFits(struct: string, field: string, type: ScalarType, value: bigint | number): void {
+  const [low, high] = limits[type]
   const whole = typeof value === 'bigint' || Number.isInteger(value)
-  const low = type === 's32' ? -(1n << (bits - 1n)) : 0n
-  const high = type === 's32' ? (1n << (bits - 1n)) - 1n : (1n << bits) - 1n
-  if (!whole || BigInt(value) < low || BigInt(value) > high) {
-    throw new RangeError(`Cannot encode ${where}: ${value} does not fit in ${type}`)
+  if (!whole || value < low || value > high) {
+    throw new RangeError(`Cannot encode ${struct}.${field}: ${value} does not fit in ${type}`)
   }
 }
 
@@ -90,7 +97,7 @@ export function struct<const F extends StructFields>(name: string, fields: F): S
         if (value === undefined) continue
         const type = fields[field]
         if (type === undefined) throw new DeclarationError(`Cannot encode ${name}.${field}: no such field`)
-        assertFits(`${name}.${field}`, type, value)
+        assertFits(name, field, type, value)
         scalars[type].write(view, at + (offsets[field] as number), value)
       }
       return into

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs'
 import { QuiesceError } from '../errors/quiesce-error.js'
 import { flag, value } from './command.js'
+import { oneOf } from './option-values.js'
 
 export const jsonOption = flag('--json', 'print JSON for programs instead of a table for people')
 
@@ -12,3 +13,12 @@ export const sysrootOption = value('--sysroot <dir>', 'look for sys/ and dev/ be
   }
   return text
 })
+
+const backends = ['auto', 'group', 'cdev'] as const
+export type Backend = (typeof backends)[number]
+
+export const backendOption = value(
+  '--backend <way>',
+  'how to open the device: group, cdev (iommufd), or auto (default): cdev where the kernel offers it',
+  oneOf('--backend', backends),
+)

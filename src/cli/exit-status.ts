@@ -35,8 +35,10 @@ export const statusOfError: Readonly<Record<ErrorCode, ExitStatus>> = {
   PERMISSION: exitStatus.permission,
   MEMLOCK: exitStatus.permission,
   DMA_CONFLICT: exitStatus.failed,
+  DMA_ACCESS: exitStatus.failed,
   CONFIG_ACCESS: exitStatus.failed,
   REGION_ACCESS: exitStatus.failed,
+  PROTOCOL: exitStatus.failed,
   CLOSED: exitStatus.failed,
   SYSTEM: exitStatus.failed,
 }

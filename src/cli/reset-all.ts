@@ -1,9 +1,10 @@
 // Opens the devices, resets them together, and lets go of them again.
 import type { ResetPolicy } from '../reset/policy.js'
+import type { ResetResult } from '../reset/reset-together.js'
+import type { Backend } from './common-options.js'
 import { openTargets } from './open-targets.js'
 import { showProgress } from './progress.js'
 import type { Target } from './reset-targets.js'
-import type { ResetResult } from './reset-together.js'
 import type { Terminal } from './terminal.js'
 
 /**
@@ -12,15 +13,15 @@ import type { Terminal } from './terminal.js'
  */
 export async function resetAll(
   targets: readonly Target[],
-  policy: Partial<ResetPolicy>,
+  { policy, backend }: { readonly policy: Partial<ResetPolicy>; readonly backend: Backend | undefined },
   terminal: Terminal,
   deliver: (results: readonly ResetResult[]) => void,
 ): Promise<void> {
-  const { resetTogether } = await import('./reset-together.js')
+  const { resetTogether } = await import('../reset/reset-together.js')
   using interruption = abortOnSignals(terminal)
   let doing = `opening ${targets.map((target) => target.name).join(', ')}`
   using _progress = showProgress(terminal, () => doing)
-  await using opened = await openTargets(targets)
+  await using opened = await openTargets(targets, backend)
 
   const results = await resetTogether(opened.functions, {
     policy,

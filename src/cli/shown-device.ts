@@ -9,6 +9,7 @@ import { readVfioAvailability } from '../host/vfio-availability.js'
 import type { ConfigReader } from '../pci/config-reader.js'
 import { decodeConfigSpace } from '../pci/decode-config-space.js'
 import type { DecodedConfigSpace } from '../pci/decoded-config-space.js'
+import type { Backend } from './common-options.js'
 import type { HostRoots } from './host-roots.js'
 import { openSimulated, simulatedAddress } from './simulated-device.js'
 
@@ -29,8 +30,11 @@ export interface ShownDevice {
   readonly guestMissing?: string
 }
 
-/** @throws QuiesceError if the device is not there, or its configuration space cannot be read */
-export async function readShown(text: string, roots: HostRoots, withGuest: boolean): Promise<ShownDevice> {
+/**
+ * `guestBackend` says how the device is opened for the guest's view; without it there is none.
+ * @throws QuiesceError if the device is not there, or its configuration space cannot be read
+ */
+export async function readShown(text: string, roots: HostRoots, guestBackend?: Backend): Promise<ShownDevice> {
   const reference = parseDeviceReference(text)
   if (reference.kind === 'sim') return showSimulated(await simulatedAddress(reference.model))
   const address = resolveAddress(reference, roots.sysfs)
@@ -49,7 +53,8 @@ export async function readShown(text: string, roots: HostRoots, withGuest: boole
   const hardware = decodeConfigSpace(bytes, sizes)
   const host = { device, group: readIommuGroup(roots.sysfs, address), blockers }
   const shown = { device: address, source: 'sysfs', host, hardware, bytes } as const
-  if (!withGuest) return { ...shown, guestMissing: 'not read: add --guest, which opens the device and so resets it' }
+  if (guestBackend === undefined)
+    return { ...shown, guestMissing: 'not read: add --guest, which opens the device and so resets it' }
   const [first] = blockers
   if (first !== undefined) throw blockerError('open', address, first)
   if (!roots.isThisMachine) {
@@ -58,12 +63,12 @@ export async function readShown(text: string, roots: HostRoots, withGuest: boole
       hint: 'Leave --guest or --sysroot out',
     })
   }
-  return { ...shown, guest: await readGuestView(address) }
+  return { ...shown, guest: await readGuestView(address, guestBackend) }
 }
 
-async function readGuestView(address: string): Promise<DecodedConfigSpace> {
+async function readGuestView(address: string, backend: Backend): Promise<DecodedConfigSpace> {
   const { VfioOwnership } = await import('../vfio/vfio-ownership.js')
-  await using fn = await new VfioOwnership().open(address)
+  await using fn = await new VfioOwnership({ backend }).open(address)
   return decodeConfigSpace(fn.config)
 }
 

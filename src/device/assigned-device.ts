@@ -5,60 +5,91 @@
 import { QuiesceError } from '../errors/quiesce-error.js'
 import type { AccessWidth } from '../function/config-space.js'
 import type { PhysicalFunction } from '../function/physical-function.js'
-import { Command } from '../pci/command.js'
 import type { ResetPolicy } from '../reset/policy.js'
 import type { ResetReport } from '../reset/report.js'
-import { resetFunction } from '../reset/reset-function.js'
 import { DeviceEvents, type ReportedDeviceEvent, reasonOf } from './device-event.js'
 import { assembleDevice, type DeviceParts } from './device-parts.js'
 import { type DevicePolicy, defaultDevicePolicy } from './device-policy.js'
+import { DeviceResets } from './device-resets.js'
 import { isUsable, resetState } from './device-state.js'
 import { type DeviceInspection, inspectDevice } from './inspect-device.js'
-import { quarantineAfter } from './quarantine.js'
+import { MemoryKeeper, type MemoryMember, type MemoryProblem } from './memory/memory-keeper.js'
+import { barSharing } from './memory/share-bar.js'
+import { outOfStep, putInQuarantine } from './quarantine.js'
 import type { Vmm } from './vmm.js'
+
+/** A device of the same owner, as its function or as what it is assigned as. */
+export type Companion = PhysicalFunction | AssignedDevice
 
 export interface AssignedDeviceOptions {
   readonly policy?: Partial<DevicePolicy>
   /** How a reset is done, by the guest or by the owner. With `requireReset` only a clean device is used again. */
   readonly resetPolicy?: Partial<ResetPolicy>
-  /** Open functions of the same owner, which a hot reset takes along. */
-  readonly companions?: readonly PhysicalFunction[]
+  /**
+   * What a hot reset may take along. Assigned devices among them are reset with it, as their guest sees it. As a
+   * function it is asked anew for every reset, since companions are opened one after the other.
+   */
+  readonly companions?: readonly Companion[] | (() => readonly Companion[])
   readonly onEvent?: (event: ReportedDeviceEvent) => void
 }
 
-type ResetCause = 'guest' | 'owner'
-
-const busMaster = Command.mask('busMaster')
-const decoders = Command.mask('memorySpace', 'ioSpace')
-
 export class AssignedDevice implements AsyncDisposable {
   readonly #fn: PhysicalFunction
-  readonly #options: AssignedDeviceOptions
   readonly #events: DeviceEvents
+  readonly #member: MemoryMember
+  readonly #memory: MemoryKeeper
   readonly #parts: DeviceParts
-  readonly #closing = new AbortController()
-  /** Ends when the last reset that was asked for has ended. */
-  #resets: Promise<unknown> = Promise.resolve()
+  readonly #resets: DeviceResets
   #closed: Promise<void> | undefined
 
   /**
-   * Takes a function over for a guest: off the bus until the guest enables it. If this throws, the function is still
-   * the caller's.
-   * @throws QuiesceError `UNSUPPORTED` if no guest could use it, `USAGE` if the policy does not fit it,
-   * `CONFIG_ACCESS` if it does not answer
+   * Takes a function over for a guest: off the bus until the guest enables it, with all of the guest's memory mapped. If
+   * this throws, the function is still the caller's.
+   * @throws QuiesceError `UNSUPPORTED` if no guest could use it, `USAGE` if the policy does not fit it or it shares an
+   * address space with a device of another guest, `CONFIG_ACCESS` if it does not answer; `DMA_CONFLICT`, `MEMLOCK`,
+   * `UNSUPPORTED` or `SYSTEM` if the guest's memory cannot be mapped
    */
   static open(fn: PhysicalFunction, vmm: Vmm, options: AssignedDeviceOptions = {}): AssignedDevice {
     return new AssignedDevice(fn, vmm, options)
   }
 
   private constructor(fn: PhysicalFunction, vmm: Vmm, options: AssignedDeviceOptions) {
+    const policy = { ...defaultDevicePolicy, ...options.policy }
     this.#fn = fn
-    this.#options = options
     this.#events = new DeviceEvents(fn.clock, options.onEvent)
-    this.#parts = assembleDevice(fn, vmm, { ...defaultDevicePolicy, ...options.policy }, this.#events, {
-      resetByGuest: () => this.#resetByGuest(),
-      wasReset: () => this.#registersWereReset(),
+    this.#member = {
+      address: fn.address,
+      dma: fn.dma,
+      peerToPeer: policy.peerToPeer,
+      isContained: () => this.#parts?.state.contained === true,
+      outOfStep: (problem) => this.#memoryOutOfStep(problem),
+    }
+    const member = this.#member
+    // Before anything can let the device on the bus.
+    const keeper = MemoryKeeper.join(vmm.memory, member)
+    this.#memory = keeper
+    try {
+      const share = policy.peerToPeer ? barSharing(member, (area) => keeper.share(area), this.#events) : undefined
+      this.#parts = assembleDevice(fn, vmm, policy, this.#events, {
+        resetByGuest: () => this.#resetByGuest(),
+        wasReset: () => this.#registersWereReset(),
+        share,
+      })
+    } catch (error) {
+      keeper.leave(member)
+      throw error
+    }
+    const { companions = [], resetPolicy = {} } = options
+    this.#resets = new DeviceResets({
+      fn,
+      parts: this.#parts,
+      keeper,
+      member,
+      events: this.#events,
+      policy: resetPolicy,
+      companions: typeof companions === 'function' ? companions : () => companions,
     })
+    this.#resets.register(this)
     this.#listen('err', 'device-error')
     this.#listen('req', 'release-requested')
     this.#parts.interrupts.sync()
@@ -85,7 +116,7 @@ export class AssignedDevice implements AsyncDisposable {
 
   /**
    * Resets the device with the machine: to be awaited before the guest runs again. After a reset that the guest made
-   * itself, if one is going on.
+   * itself, if one is going on. A whole machine is reset by `resetAssignedDevices`.
    * @throws QuiesceError `CLOSED` if it is closed
    */
   reset(): Promise<ResetReport> {
@@ -93,22 +124,22 @@ export class AssignedDevice implements AsyncDisposable {
       const message = `Cannot reset ${this.address}: it is closed`
       return Promise.reject(new QuiesceError('CLOSED', message, { device: this.address }))
     }
-    return this.#enqueueReset('owner')
+    return this.#resets.enqueue('owner')
   }
 
   /** Resolves once no reset is going on. */
-  async settled(): Promise<void> {
-    await this.#resets
+  settled(): Promise<void> {
+    return this.#resets.settled()
   }
 
   /** The whole state as a plain tree, for people and for tests. */
   inspect(): DeviceInspection {
-    return inspectDevice(this.#fn, this.#parts)
+    return inspectDevice(this.#fn, this.#parts, this.#memory)
   }
 
   /**
-   * Takes the device back: off the bus, out of the guest, interrupts off, and then released. A reset that is going on is
-   * cut short. Idempotent. Rejects with the first failure, once everything was tried.
+   * Takes the device back: off the bus, out of the guest, interrupts off, without memory, and then released. A reset that
+   * is going on is cut short. Idempotent. Rejects with the first failure, once everything was tried.
    */
   close(): Promise<void> {
     this.#closed ??= this.#close()
@@ -120,24 +151,27 @@ export class AssignedDevice implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    this.#closing.abort(new QuiesceError('CLOSED', `Cannot go on: ${this.address} is closed`, { device: this.address }))
-    await this.#resets
+    this.#resets.unregister(this)
+    this.#resets.abort()
+    await this.#resets.settled()
     const { bars, command, interrupts, state } = this.#parts
     const reachable = state.quarantine?.stuck !== true
     state.phase = 'closed'
     const failures: unknown[] = []
     const steps: readonly (() => void | PromiseLike<void>)[] = [
       () => {
-        if (reachable) command.clear(busMaster)
+        if (reachable) command.masterNoMore()
       },
       () => bars.withdraw(),
       () => {
-        if (reachable) command.clear(decoders)
+        if (reachable) command.decodeNoMore()
       },
       () => interrupts.close(),
       () => this.#fn.interrupts.disable('err'),
       () => this.#fn.interrupts.disable('req'),
+      () => this.#memory.leave(this.#member),
       () => disposeFunction(this.#fn),
+      () => this.#memory.released(),
     ]
     for (const step of steps) {
       try {
@@ -151,54 +185,7 @@ export class AssignedDevice implements AsyncDisposable {
 
   #resetByGuest(): void {
     // What goes wrong in it is an event; there is nobody here to be told.
-    this.#enqueueReset('guest').catch(() => {})
-  }
-
-  #enqueueReset(cause: ResetCause): Promise<ResetReport> {
-    // At once, not when its turn comes: the guest's next access must find nobody.
-    this.#parts.state.phase = 'resetting'
-    const reset = this.#resets.then(() => this.#reset(cause))
-    this.#resets = reset.catch(() => {})
-    return reset
-  }
-
-  async #reset(cause: ResetCause): Promise<ResetReport> {
-    const { bars, interrupts, state, shape, command, power } = this.#parts
-    state.phase = 'resetting'
-    let report: ResetReport | undefined
-    try {
-      report = await resetFunction(this.#fn, {
-        policy: this.#options.resetPolicy ?? {},
-        companions: this.#options.companions ?? [],
-        withdrawBars: () => bars.withdraw(),
-        signal: this.#closing.signal,
-      })
-      return report
-    } catch (error) {
-      state.quarantine = { reason: `the reset failed: ${reasonOf(error)}`, stuck: false }
-      throw error
-    } finally {
-      this.#withdrawBars()
-      interrupts.forget()
-      resetState(state, shape)
-      if (report !== undefined) {
-        state.lastReset = report
-        state.contained ||= report.contained
-        state.quarantine = quarantineAfter(report, state.contained)
-      }
-      const isClosing = this.#closing.signal.aborted
-      state.phase = isClosing ? 'closed' : 'live'
-      if (state.quarantine?.stuck !== true) power?.readState()
-      if (isUsable(state)) {
-        // Memory Space may have to be on in the hardware; and nothing else may.
-        command.restore()
-        interrupts.sync()
-      }
-      if (report !== undefined) this.#events.report({ kind: 'reset', cause, report })
-      if (state.quarantine !== undefined) {
-        this.#events.report({ kind: 'quarantined', reason: state.quarantine.reason })
-      }
-    }
+    this.#resets.enqueue('guest').catch(() => {})
   }
 
   /** D3hot to D0: the device has reset itself, and the kernel has restored what the guest no longer has. */
@@ -210,12 +197,18 @@ export class AssignedDevice implements AsyncDisposable {
     interrupts.sync()
   }
 
-  #withdrawBars(): void {
-    try {
-      this.#parts.bars.withdraw()
-    } catch {
-      // The procedure has tried it before, and its report says so.
-    }
+  /**
+   * A device that does not reach all of the guest's memory loses what it writes and fails in what it reads, behind the
+   * back of a driver that was told nothing; and one that reaches more than it must not go on at all. So it is taken away,
+   * which its driver does notice, until a reset finds it in step again.
+   */
+  #memoryOutOfStep({ error, stillMapped }: MemoryProblem): void {
+    const { state } = this.#parts
+    this.#events.report({ kind: 'memory-not-mapped', reason: reasonOf(error) })
+    // The end of a reset looks for itself.
+    if (state.phase !== 'live' || state.quarantine !== undefined) return
+    putInQuarantine(this.#parts, this.#events, outOfStep(error))
+    if (stillMapped) state.contained = this.#fn.contain().ok
   }
 
   #listen(kind: 'err' | 'req', event: 'device-error' | 'release-requested'): void {

@@ -3,6 +3,9 @@
 import type { Clock } from '../function/clock.js'
 import type { ResetReport } from '../reset/report.js'
 
+/** `companion`: a hot reset of another device took this one along. */
+export type ResetCause = 'guest' | 'owner' | 'companion'
+
 export type DeviceEvent =
   /** An access to config space failed: a read gave all ones, a write was dropped. */
   | { readonly kind: 'config-access-failed'; readonly offset: number; readonly width: number; readonly reason: string }
@@ -16,8 +19,12 @@ export type DeviceEvent =
   | { readonly kind: 'power-state-refused'; readonly asked: number; readonly is: number | undefined }
   /** The kernel did not set up what the guest asked for. */
   | { readonly kind: 'interrupts-failed'; readonly reason: string }
-  /** A reset by the guest or by the owner has ended. */
-  | { readonly kind: 'reset'; readonly cause: 'guest' | 'owner'; readonly report: ResetReport }
+  /** The device does not reach what the guest's memory is now; it is kept quiet from now on. */
+  | { readonly kind: 'memory-not-mapped'; readonly reason: string }
+  /** Other devices of the guest do not reach this one's BAR. */
+  | { readonly kind: 'bar-not-shared'; readonly bar: number; readonly address: bigint; readonly reason: string }
+  /** A reset has ended. */
+  | { readonly kind: 'reset'; readonly cause: ResetCause; readonly report: ResetReport }
   /** The device is kept quiet from now on, whatever the guest writes, until a reset leaves it clean. */
   | { readonly kind: 'quarantined'; readonly reason: string }
   /** The device reported an uncorrectable error (the ERR interrupt). */
@@ -37,6 +44,7 @@ const limited: ReadonlySet<DeviceEvent['kind']> = new Set([
   'region-access-failed',
   'bar-not-placed',
   'bar-not-withdrawn',
+  'bar-not-shared',
   'power-state-refused',
   'interrupts-failed',
 ])

@@ -3,7 +3,7 @@ import { QuiesceError } from '../errors/quiesce-error.js'
 import type { PhysicalFunction } from '../function/physical-function.js'
 import { capabilityId } from '../pci/capability-ids.js'
 import { HeaderType, headerOffset } from '../pci/header.js'
-import { BarPlacements } from './bars/bar-placements.js'
+import { BarPlacements, type ShareBar } from './bars/bar-placements.js'
 import { addBarRegisters } from './bars/bar-registers.js'
 import { barShapes } from './bars/bar-shape.js'
 import { CommandRegister } from './config/command-register.js'
@@ -26,6 +26,8 @@ export interface PartsOwner {
   readonly resetByGuest: () => void
   /** D3hot to D0 has reset the registers of the function. */
   readonly wasReset: () => void
+  /** Lets other devices reach its BARs, where the policy lets them. */
+  readonly share: ShareBar | undefined
 }
 
 export interface DeviceParts {
@@ -71,7 +73,7 @@ export function assembleDevice(
   const state = initialState(shape)
   const parts = { fn, vmm, hardware, state, events }
   const interrupts = new GuestInterruptDelivery({ ...parts, msi: shown.find(capabilityId.msi), msix })
-  const bars = new BarPlacements(vmm, state, events, shapes, interrupts.msix?.windows() ?? [])
+  const bars = new BarPlacements(vmm, state, events, shapes, interrupts.msix?.windows() ?? [], owner.share)
   const command = new CommandRegister(hardware, state, bars, policy)
   const pm = shown.find(capabilityId.pm)
   const power =

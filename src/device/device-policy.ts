@@ -20,6 +20,11 @@ export interface DevicePolicy {
   readonly keepMemoryEnabled: boolean
   /** BARs by index whose address the guest cannot choose: the host's own, or a fixed one. */
   readonly pinnedBars: Readonly<Record<number, 'host' | bigint>>
+  /**
+   * Take part in peer to peer: other devices of the guest that do reach this one's BARs by DMA, as far as the kernel can
+   * share them, and this one reaches theirs. Off, since a device can then disturb another without the guest's CPUs.
+   */
+  readonly peerToPeer: boolean
 }
 
 export const defaultDevicePolicy: DevicePolicy = {
@@ -28,6 +33,7 @@ export const defaultDevicePolicy: DevicePolicy = {
   rom: true,
   keepMemoryEnabled: false,
   pinnedBars: {},
+  peerToPeer: false,
 }
 
 /**

@@ -87,7 +87,10 @@ interface Fate {
 export const fates: { readonly [Field in keyof DeviceState]: Fate } = {
   phase: { onReset: 'kept', reason: 'the procedure sets it when it begins and when it ends' },
   quarantine: { onReset: 'kept', reason: 'only the verdict of a reset changes it' },
-  contained: { onReset: 'kept', reason: 'no reset gives the device its memory back; opening it anew does' },
+  contained: {
+    onReset: 'kept',
+    reason: 'the IOMMU keeps it cut off until it is let in again, which takes a clean reset',
+  },
   lastReset: { onReset: 'kept', reason: 'evidence, for the owner' },
   command: { onReset: 'initial', reason: 'PCIe 6.0 7.5.1.1.3: every enable bit is 0 after a reset' },
   interruptLine: { onReset: 'initial', reason: 'a scratch register of the guest firmware, which runs again' },

@@ -1,9 +1,13 @@
 // The state of an assigned device as a plain tree that prints and compares well: addresses are hex strings.
 import { hex } from '../bits/hex.js'
+import type { DmaAccess } from '../function/dma.js'
 import type { PhysicalFunction } from '../function/physical-function.js'
 import type { Verdict } from '../reset/report.js'
+import { reasonOf } from './device-event.js'
 import type { DeviceParts } from './device-parts.js'
 import type { Phase } from './device-state.js'
+import type { MemoryKeeper } from './memory/memory-keeper.js'
+import type { GuestMemoryRange } from './vmm.js'
 
 export interface InspectedBar {
   readonly index: number
@@ -22,6 +26,12 @@ export interface InspectedVector {
   readonly pending: boolean
   readonly address: string
   readonly data: string
+}
+
+export interface InspectedRange {
+  readonly address: string
+  readonly size: string
+  readonly access: DmaAccess
 }
 
 interface InspectedMessages {
@@ -48,6 +58,14 @@ export interface DeviceInspection {
     readonly msix: InspectedMessages | null
     readonly msi: InspectedMessages | null
   }
+  readonly memory: {
+    /** What the device reaches of the guest's memory. */
+    readonly mapped: readonly InspectedRange[]
+    /** What it reaches of other devices. */
+    readonly peers: readonly InspectedRange[]
+    /** Why that is not all that it should be; null where it is. */
+    readonly problem: string | null
+  }
   /** Dwords of config space that are not passed through. */
   readonly overlay: readonly { readonly dword: string; readonly kind: string; readonly what: string }[]
 }
@@ -69,7 +87,11 @@ function inspectMessages(source: DeviceParts['interrupts']['msix' | 'msi']): Ins
   }
 }
 
-export function inspectDevice(fn: PhysicalFunction, parts: DeviceParts): DeviceInspection {
+function inspectRange(range: Omit<GuestMemoryRange, 'backing'>): InspectedRange {
+  return { address: hex(range.guestAddress, 8), size: hex(range.size, 1), access: range.access }
+}
+
+export function inspectDevice(fn: PhysicalFunction, parts: DeviceParts, memory: MemoryKeeper): DeviceInspection {
   const { state, bars, interrupts, overlay } = parts
   return {
     address: fn.address,
@@ -93,6 +115,11 @@ export function inspectDevice(fn: PhysicalFunction, parts: DeviceParts): DeviceI
       kind: interrupts.current?.kind ?? null,
       msix: inspectMessages(interrupts.msix),
       msi: inspectMessages(interrupts.msi),
+    },
+    memory: {
+      mapped: memory.mapped.map(inspectRange),
+      peers: memory.peers.map((area) => inspectRange({ ...area, access: 'read-write' })),
+      problem: memory.problem === undefined ? null : reasonOf(memory.problem.error),
     },
     overlay: overlay.entries().map(([dword, { kind, what }]) => ({ dword: hex(dword, 3), kind, what })),
   }

@@ -3,7 +3,7 @@
 //
 // Everything that is lent is a Disposable: disposing it takes it back. Data goes from file to file wherever the kernel
 // can do it: BARs as (descriptor, offset, size), interrupts as eventfds.
-import type { DmaAccess } from '../function/dma.js'
+import type { DmaAccess, DmaBacking } from '../function/dma.js'
 import type { InterruptDestination } from '../function/interrupts.js'
 
 /** Guest physical memory, or x86 port space. */
@@ -44,6 +44,11 @@ export interface MessageRoute extends Disposable {
 export interface LineRoute extends Disposable {
   /** Raises the line. */
   readonly destination: InterruptDestination
+  /**
+   * An eventfd that the VMM signals (KVM: the resample descriptor of an irqfd) at the guest's end of interrupt, where it
+   * has one. The kernel unmasks by it, where the device's maker can, and `onResample` need not be called then.
+   */
+  readonly resample?: number
   /** Takes the line back without the guest's doing. */
   lower(): void
 }
@@ -62,13 +67,20 @@ export interface GuestMemoryRange {
   readonly guestAddress: bigint
   readonly size: bigint
   readonly access: DmaAccess
-  readonly backing: { readonly fd: number; readonly offset: bigint } | { readonly hostAddress: bigint }
+  readonly backing: DmaBacking
 }
 
 /** The guest's memory, which changes while it runs: hotplug, ballooning, a moved framebuffer. */
 export interface GuestMemory {
+  /**
+   * No two overlap. A range is announced as it may go again later: the IOMMU takes no mapping apart. A descriptor or a
+   * buffer names the same memory for as long as a range is announced with it.
+   */
   readonly ranges: readonly GuestMemoryRange[]
-  /** Calls `listener` after every change; dispose to stop. */
+  /**
+   * Calls `listener` after every change; dispose to stop. Once it returns, no device reaches what is gone from `ranges`,
+   * and only then may that memory be given to somebody else.
+   */
   onChange(listener: () => void): Disposable
 }
 

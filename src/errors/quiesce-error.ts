@@ -13,9 +13,11 @@ export type ErrorCode =
   | 'PERMISSION' //       the files are there, but not for this user
   | 'MEMLOCK' //          RLIMIT_MEMLOCK is too small for the memory to be pinned
   | 'DMA_CONFLICT' //     the IOVA range overlaps a mapping, or is not aligned
+  | 'DMA_ACCESS' //       memory that the device may not reach
   | 'CONFIG_ACCESS' //    a config-space access failed, or was out of range
   | 'REGION_ACCESS' //    a BAR access failed, or was out of range
   | 'UNSUPPORTED' //      this kernel or this device cannot do that
+  | 'PROTOCOL' //         the other side of a socket broke the protocol, or did not answer
   | 'CLOSED' //           used after it was closed
   | 'SYSTEM' //           a system call failed in a way that has no code of its own
 

@@ -1,6 +1,6 @@
 export type { Clock } from './clock.js'
 export type { AccessWidth, ConfigSpace } from './config-space.js'
-export type { DmaAccess, DmaMapping, DmaMemory, DmaSpace } from './dma.js'
+export type { DmaAccess, DmaBacking, DmaBackingKind, DmaMapping, DmaMemory, DmaSpace } from './dma.js'
 export {
   type InterruptDestination,
   type InterruptInfo,
@@ -10,4 +10,4 @@ export {
 } from './interrupts.js'
 export type { AffectedFunction, ContainmentOutcome, HotResetScope, KernelOutcome } from './kernel-outcome.js'
 export type { PhysicalFunction } from './physical-function.js'
-export { type Region, type RegionArea, regionIndex } from './region.js'
+export { type Region, type RegionArea, regionIndex, type SharedArea } from './region.js'

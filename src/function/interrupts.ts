@@ -19,8 +19,21 @@ export interface Interrupts {
   info(kind: InterruptKind): InterruptInfo
   /** Enables vectors 0..n-1, one per destination; `undefined` leaves a vector without one. */
   enable(kind: InterruptKind, destinations: readonly (InterruptDestination | undefined)[]): void
+  /**
+   * Gives one enabled vector another destination, or none, and leaves the others alone.
+   * @throws QuiesceError `USAGE` if the kind is not enabled with that many vectors
+   */
+  retarget(kind: InterruptKind, vector: number, destination: InterruptDestination | undefined): void
   /** Disables every vector of a kind. Does nothing where none is enabled. */
   disable(kind: InterruptKind): void
   /** Unmasks INTx after it was delivered. */
   unmask(kind: InterruptKind): void
+  /** Whether `unmaskBy` works: the kernel's VFIO has eventfds, a simulator has none. */
+  readonly canUnmaskByEventfd: boolean
+  /**
+   * Has INTx unmasked whenever `eventfd` is signalled, by the kernel and without this process: KVM signals it at the
+   * guest's end of interrupt (resample). `undefined` ends that. It ends with `disable` too.
+   * @throws QuiesceError `UNSUPPORTED` where it does not work, `USAGE` if INTx is not enabled
+   */
+  unmaskBy(kind: InterruptKind, eventfd: number | undefined): void
 }

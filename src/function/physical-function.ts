@@ -31,4 +31,10 @@ export interface PhysicalFunction extends Disposable {
   hotReset(): Promise<KernelOutcome>
   /** Cuts the device off from all memory through the IOMMU. Works when its config space is dead. Idempotent. */
   contain(): ContainmentOutcome
+  /**
+   * Ends a containment: the device reaches memory again. Where it was detached, what is mapped is as it was; where
+   * everything was unmapped, nothing is. Only for a device that is known to be quiet. Does nothing where it is not
+   * contained. EBUSY while another contained device shares its space: it reaches memory once that one is readmitted.
+   */
+  readmit(): KernelOutcome
 }

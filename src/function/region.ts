@@ -7,6 +7,11 @@ export interface RegionArea {
   readonly size: bigint
 }
 
+/** A part of a region as a dma-buf, for the IOMMU of another device. Disposing it closes the descriptor. */
+export interface SharedArea extends Disposable {
+  readonly fd: number
+}
+
 /** A BAR, the expansion ROM, or VGA space. Accesses are of 1, 2, 4 or 8 bytes, naturally aligned. */
 export interface Region {
   readonly index: number
@@ -18,6 +23,12 @@ export interface Region {
   readonly mappable: readonly RegionArea[]
   /** Where the mappable areas lie, for a VMM that maps them itself. */
   readonly file: { readonly fd: number; readonly offset: bigint } | undefined
+  /**
+   * Shares a part of it, by whole pages, with other devices (peer to peer). Undefined where kernel or maker cannot.
+   * The kernel revokes it whenever the device is reset or does not decode. What was mapped of it is then gone for good,
+   * though it is listed still; once the device decodes again, it can be unmapped and mapped anew.
+   */
+  readonly share: ((area: RegionArea) => SharedArea) | undefined
   /**
    * Fills `into` from `offset`. @throws QuiesceError `REGION_ACCESS` outside the region, and while memory decoding
    * is off or the device is not in D0 (EIO from the kernel)

@@ -13,6 +13,8 @@ export interface AssignabilityFacts {
   readonly vfio: VfioAvailability
   /** `/dev/vfio/<group>`, which exists once a member is bound to a VFIO driver. */
   readonly groupNode: NodeAccess
+  /** `/dev/vfio/devices/vfio<N>`, on kernels that hand devices out as character devices too. */
+  readonly deviceNode: { readonly path: string; readonly access: NodeAccess } | undefined
 }
 
 interface Finding {
@@ -28,8 +30,13 @@ export interface Blocker extends Finding {
   readonly code: ErrorCode
 }
 
+/** The kernel's two ways to hand a device out; each has files of its own. */
+type Way = 'group' | 'cdev'
+
 interface Check {
   readonly name: string
+  /** The way that it is about; both, if none is given. */
+  readonly way?: Way
   readonly code: ErrorCode
   readonly look: (facts: AssignabilityFacts) => Finding | undefined
 }
@@ -115,6 +122,7 @@ const checks: readonly Check[] = [
   },
   {
     name: 'vfio-container',
+    way: 'group',
     code: 'NO_VFIO',
     look: ({ vfio }) =>
       vfio.container === 'missing'
@@ -127,6 +135,7 @@ const checks: readonly Check[] = [
   },
   {
     name: 'group-node',
+    way: 'group',
     code: 'NO_VFIO',
     look: ({ device, group, vfio, groupNode }) => {
       if (group === undefined || !isVfioDriver(device.driver) || groupNode !== 'missing') return undefined
@@ -146,6 +155,7 @@ const checks: readonly Check[] = [
   },
   {
     name: 'permission',
+    way: 'group',
     code: 'PERMISSION',
     look: ({ group, vfio, groupNode }) => {
       const denied = vfio.container === 'denied' ? 'vfio' : groupNode === 'denied' ? group?.group : undefined
@@ -157,12 +167,68 @@ const checks: readonly Check[] = [
       }
     },
   },
+  {
+    name: 'iommufd',
+    way: 'cdev',
+    code: 'NO_VFIO',
+    look: ({ vfio }) =>
+      vfio.iommufd === 'missing'
+        ? {
+            brief: 'no iommufd',
+            reason: 'the kernel has no iommufd here (/dev/iommu is missing)',
+            hint: 'Load it as root (modprobe iommufd) if the kernel has it, or open the device by its group (backend group)',
+          }
+        : undefined,
+  },
+  {
+    name: 'device-node',
+    way: 'cdev',
+    code: 'NO_VFIO',
+    look: ({ device, vfio, deviceNode }) => {
+      if (vfio.iommufd === 'missing' || !isVfioDriver(device.driver)) return undefined
+      if (deviceNode !== undefined && deviceNode.access !== 'missing') return undefined
+      return {
+        brief: 'VFIO device file missing',
+        reason:
+          deviceNode === undefined
+            ? 'the kernel makes no character device of it'
+            : `${deviceNode.path} is missing although vfio-pci holds the device`,
+        hint: 'In a container, pass /dev/vfio/devices in; elsewhere, open the device by its group (backend group)',
+      }
+    },
+  },
+  {
+    name: 'permission',
+    way: 'cdev',
+    code: 'PERMISSION',
+    look: ({ vfio, deviceNode }) => {
+      const isDenied = deviceNode?.access === 'denied'
+      const denied = vfio.iommufd === 'denied' ? '/dev/iommu' : isDenied ? deviceNode.path : undefined
+      if (denied === undefined) return undefined
+      return {
+        brief: 'permission denied',
+        reason: `this user may not open ${denied}`,
+        hint: `Run as root, or give yourself the file: sudo chown $USER ${denied}`,
+      }
+    },
+  },
 ]
 
-/** Everything that keeps the function from being assigned; empty where nothing does. */
-export function findBlockers(facts: AssignabilityFacts): Blocker[] {
+/** Whether this user can open the function as a character device. */
+export function isDeviceNodeUsable({ vfio, deviceNode }: AssignabilityFacts): boolean {
+  return vfio.iommufd === 'granted' && deviceNode?.access === 'granted'
+}
+
+/** The way by which the function would be opened, where nobody chose one. */
+function likelyWay(facts: AssignabilityFacts): Way {
+  const { container, iommufd } = facts.vfio
+  return isDeviceNodeUsable(facts) || (container === 'missing' && iommufd !== 'missing') ? 'cdev' : 'group'
+}
+
+/** Everything that keeps the function from being assigned, by the given way or else by any; empty where nothing does. */
+export function findBlockers(facts: AssignabilityFacts, way = likelyWay(facts)): Blocker[] {
   return checks.flatMap((check) => {
-    const finding = check.look(facts)
+    const finding = check.way === undefined || check.way === way ? check.look(facts) : undefined
     return finding === undefined ? [] : [{ check: check.name, code: check.code, ...finding }]
   })
 }

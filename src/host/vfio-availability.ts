@@ -8,6 +8,8 @@ export type NodeAccess = 'missing' | 'denied' | 'granted'
 export interface VfioAvailability {
   /** `/dev/vfio/vfio`, from which containers are made. */
   readonly container: NodeAccess
+  /** `/dev/iommu`, to which devices are bound that are opened as character devices. */
+  readonly iommufd: NodeAccess
   /** The vfio-pci driver is loaded or built in. */
   readonly driverLoaded: boolean
   /** Devices may be given away with no IOMMU at all: nothing contains their DMA. */
@@ -29,6 +31,7 @@ export function nodeAccess(path: string): NodeAccess {
 export function readVfioAvailability(sysfsRoot = '/sys', devRoot = '/dev'): VfioAvailability {
   return {
     container: nodeAccess(`${devRoot}/vfio/vfio`),
+    iommufd: nodeAccess(`${devRoot}/iommu`),
     driverLoaded: existsSync(`${sysfsRoot}/bus/pci/drivers/vfio-pci`),
     unsafeNoIommu: readAttribute(`${sysfsRoot}/module/vfio/parameters/enable_unsafe_noiommu_mode`) === 'Y',
     iommuGroups: readNames(`${sysfsRoot}/kernel/iommu_groups`).length > 0,

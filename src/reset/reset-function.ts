@@ -17,6 +17,11 @@ export interface ResetOptions {
   readonly policy?: Partial<ResetPolicy>
   /** Open functions of the same owner; those that a hot reset takes along are quiesced before it. */
   readonly companions?: readonly PhysicalFunction[]
+  /**
+   * Called for each companion that a hot reset is about to take along, once its Bus Master is off: its guest must not
+   * reach it any more. `takenAlong` says afterwards what became of it. Must not throw.
+   */
+  readonly takeAlong?: (companion: PhysicalFunction) => void
   /** Takes the BARs away from the guest, between Bus Master and Memory Space being cleared. */
   readonly withdrawBars?: WithdrawBars
   /** Called with every step as it is recorded. */
@@ -36,8 +41,8 @@ export async function resetFunction(fn: PhysicalFunction, options: ResetOptions 
   const known = findKnownDevice(fn.config)
   const policy: ResetPolicy = { ...defaultPolicy, ...known?.policy, ...options.policy }
   const withoutQuiesce = options.unsafeWithoutQuiesce === true
-  const { companions = [], signal, withdrawBars } = options
-  const course = new Course({ fn, policy, evidence, companions, signal }, { withdrawBars, withoutQuiesce })
+  const { companions = [], signal, takeAlong, withdrawBars } = options
+  const course = new Course({ fn, policy, evidence, companions, takeAlong, signal }, { withdrawBars, withoutQuiesce })
   try {
     await course.run()
   } catch (error) {

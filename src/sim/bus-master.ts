@@ -1,7 +1,7 @@
 // The way from a device to memory: the gate (is it there, in D0, with Bus Master on), then posted writes that are
 // under way for a moment, then the IOMMU. A read of the device's registers is answered only after the writes that it
 // posted before (PCIe 5.0 2.4.1): that is why reading Command back after clearing Bus Master also flushes them.
-import { IommuAttachment } from './iommu.js'
+import { IommuAttachment, type IommuTransfer } from './iommu.js'
 import type { Ledger } from './ledger.js'
 import type { BlockReason } from './ledger-entry.js'
 import type { ScheduledEvent, VirtualClock } from './virtual-clock.js'
@@ -20,8 +20,16 @@ export interface Gate {
   readonly busMaster: boolean
 }
 
+/** What a request that left the device goes through. */
+export interface MemoryPath {
+  write(iova: bigint, from: Uint8Array): IommuTransfer
+  read(iova: bigint, into: Uint8Array): IommuTransfer
+}
+
 export class BusMaster {
   readonly attachment = new IommuAttachment()
+  /** The simulated IOMMU, unless the memory is somebody else's. */
+  path: MemoryPath = this.attachment
   readonly #clock: VirtualClock
   readonly #ledger: Ledger
   readonly #gate: Gate
@@ -44,7 +52,7 @@ export class BusMaster {
     const land = (): void => {
       // Writes land in the order in which they were posted.
       this.#posted.shift()
-      const { moved, fault } = this.attachment.write(iova, payload)
+      const { moved, fault } = this.path.write(iova, payload)
       if (moved > 0) this.#ledger.recordDma(request, iova, moved, undefined)
       if (fault !== undefined) {
         this.#ledger.recordDma(request, iova + BigInt(moved), payload.length - moved, fault)
@@ -57,7 +65,7 @@ export class BusMaster {
   read(iova: bigint, length: number, epoch: number): Uint8Array | undefined {
     const request = { direction: 'read', issuedAt: this.#clock.now(), busMaster: this.#gate.busMaster, epoch } as const
     const into = new Uint8Array(length)
-    const reason = this.#gate.blocked ?? this.attachment.read(iova, into).fault
+    const reason = this.#gate.blocked ?? this.path.read(iova, into).fault
     this.#ledger.recordDma(request, iova, length, reason)
     return reason === undefined ? into : undefined
   }

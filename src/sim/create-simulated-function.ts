@@ -62,7 +62,7 @@ export function createSimulatedFunction(reference: string, options: SimulatedFun
     model,
     declaration,
     hardware,
-    domain: options.shareDmaWith?.dma.domain ?? new IommuDomain(),
+    domain: options.shareDmaWith?.dma.domain ?? new IommuDomain(machine.mappingLimit),
     containment: options.containment ?? 'detach',
     accessUs: options.accessUs ?? 1,
   })

@@ -1,9 +1,8 @@
 // What makes one device different from another: its registers and what it does by itself. The hardware around it
 // decides whether it can be reached and whether it may master the bus.
 import type { PhysicalFunction } from '../function/physical-function.js'
+import type { BarHandlers } from '../kit/device-model.js'
 import type { VirtualClock } from './virtual-clock.js'
-
-export type RegisterWidth = 1 | 2 | 4 | 8
 
 /** What the device sees of the world. */
 export interface DeviceHost {
@@ -22,15 +21,13 @@ export interface DeviceHost {
   lowerIntx(): void
 }
 
-export interface DeviceLogic {
+export interface DeviceLogic extends BarHandlers {
   /** A transfer is going on, or will by itself. */
   readonly busy: boolean
   /** A read of memory has been requested and not been answered. */
   readonly readPending: boolean
   /** Something differs from how the device is after a reset. */
   readonly dirty: boolean
-  read(bar: number, offset: number, width: RegisterWidth): bigint
-  write(bar: number, offset: number, width: RegisterWidth, value: bigint): void
   /** Back to how it is after power-on, with everything stopped. */
   reset(): void
   /** `mayMaster` changed. */

@@ -1,12 +1,10 @@
 // How a device signals: the highest kind that is enabled (PCI 3.0, 6.8: a function that uses MSI or MSI-X does not
 // use INTx). A message is a memory write of the device, so it needs Bus Master; INTx does not.
-import { MsiControl, msiOffset } from '../pci/capabilities/msi.js'
-import { MsixControl, msixOffset } from '../pci/capabilities/msix.js'
-import { capabilityId } from '../pci/capability-ids.js'
+
+import type { FunctionRegisters } from '../kit/function-registers.js'
 import { Command } from '../pci/command.js'
 import { headerOffset } from '../pci/header.js'
 import type { Gate } from './bus-master.js'
-import type { ConfigRegisters } from './config-registers.js'
 import type { Ledger } from './ledger.js'
 import type { VirtualClock } from './virtual-clock.js'
 
@@ -17,13 +15,13 @@ export type SignalSink = (kind: SignalKind, vector: number) => boolean
 export class InterruptLines {
   sink: SignalSink = () => false
   #isIntxHigh = false
-  readonly #config: ConfigRegisters
+  readonly #registers: FunctionRegisters
   readonly #ledger: Ledger
   readonly #clock: VirtualClock
   readonly #gate: Gate
 
-  constructor(config: ConfigRegisters, clock: VirtualClock, ledger: Ledger, gate: Gate) {
-    this.#config = config
+  constructor(registers: FunctionRegisters, clock: VirtualClock, ledger: Ledger, gate: Gate) {
+    this.#registers = registers
     this.#clock = clock
     this.#ledger = ledger
     this.#gate = gate
@@ -34,17 +32,13 @@ export class InterruptLines {
   }
 
   isEnabled(kind: 'msi' | 'msix'): boolean {
-    const at = this.#config.capabilities.get(capabilityId[kind])
-    if (at === undefined) return false
-    return kind === 'msi'
-      ? MsiControl.decode(this.#config.read(at + msiOffset.control, 2)).enable
-      : MsixControl.decode(this.#config.read(at + msixOffset.control, 2)).enable
+    return this.#registers.isEnabled(kind)
   }
 
   raise(vector: number): void {
     if (this.isEnabled('msix')) this.#message('msix', vector)
     else if (this.isEnabled('msi')) this.#message('msi', 0)
-    else if (this.#config.read(headerOffset.interruptPin, 1) !== 0) {
+    else if (this.#registers.config.read(headerOffset.interruptPin, 1) !== 0) {
       this.#isIntxHigh = true
       this.deliverIntx()
     }
@@ -57,7 +51,7 @@ export class InterruptLines {
   /** INTx is a level: whoever lets it through again sees it again while it is high. */
   deliverIntx(): void {
     if (!this.#isIntxHigh || this.isEnabled('msix') || this.isEnabled('msi')) return
-    const disabled = Command.decode(this.#config.read(headerOffset.command, 2)).intxDisable
+    const disabled = Command.decode(this.#registers.command).intxDisable
     const cannot = this.#gate.blocked !== undefined && this.#gate.blocked !== 'bus-master-off'
     this.#signal('intx', 0, !disabled && !cannot)
   }

@@ -23,6 +23,16 @@ export class IommuDomain {
   readonly members = new Set<string>()
   /** Those of them that were cut off by unmapping everything; while there is one, nothing is mapped. */
   readonly contained = new Set<string>()
+  readonly #limit: number | undefined
+
+  /** Takes `limit` mappings at most, as type 1 containers do; any number if not given. */
+  constructor(limit?: number) {
+    this.#limit = limit
+  }
+
+  get mappingsLeft(): number | undefined {
+    return this.#limit === undefined ? undefined : Math.max(0, this.#limit - this.#mappings.length)
+  }
 
   get mappings(): readonly IommuMapping[] {
     return this.#mappings

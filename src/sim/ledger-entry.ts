@@ -79,7 +79,7 @@ export interface PowerEntry {
 export interface KernelCallEntry {
   readonly kind: 'kernel-call'
   readonly at: number
-  readonly call: 'reset' | 'hot-reset' | 'contain'
+  readonly call: 'reset' | 'hot-reset' | 'contain' | 'readmit'
   readonly phase: 'begin' | 'end'
   /** `ok` or the errno; only at the end. */
   readonly outcome: string | undefined

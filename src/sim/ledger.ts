@@ -80,7 +80,7 @@ export class Ledger {
         hasCleared ||= entry.effective
         if (entry.method === 'pm' && !entry.effective) found.push(entry)
       }
-      if (entry.kind !== 'kernel-call' || entry.call === 'contain') continue
+      if (entry.kind !== 'kernel-call' || entry.call === 'contain' || entry.call === 'readmit') continue
       if (entry.phase === 'begin') hasCleared = false
       else if (entry.outcome === 'ok' && !hasCleared) found.push(entry)
     }

@@ -1,5 +1,5 @@
 import { QuiesceError } from '../errors/quiesce-error.js'
-import type { DmaAccess, DmaMapping, DmaMemory, DmaSpace } from '../function/dma.js'
+import type { DmaAccess, DmaBacking, DmaBackingKind, DmaMapping, DmaMemory, DmaSpace } from '../function/dma.js'
 import type { Faults } from './faults.js'
 import type { IommuDomain, IommuMapping } from './iommu.js'
 import type { Ledger } from './ledger.js'
@@ -22,10 +22,13 @@ export interface DmaSpaceParts {
   readonly faults: Faults
 }
 
+const backings: ReadonlySet<DmaBackingKind> = new Set(['memory'])
+
 /** A device's memory mappings, as a view of a domain that it may share. */
 export class SimulatedDmaSpace implements DmaSpace {
   readonly pageSize = pageSize
   readonly apertures = apertures
+  readonly backings = backings
   readonly domain: IommuDomain
   readonly #parts: DmaSpaceParts
   readonly #handles = new WeakMap<IommuMapping, DmaMapping>()
@@ -39,6 +42,10 @@ export class SimulatedDmaSpace implements DmaSpace {
     return [...this.domain.members].filter((member) => member !== this.#parts.device)
   }
 
+  get mappingsLeft(): number | undefined {
+    return this.domain.mappingsLeft
+  }
+
   get mappings(): readonly DmaMapping[] {
     return this.domain.mappings.map((mapping) => this.#handle(mapping))
   }
@@ -48,18 +55,26 @@ export class SimulatedDmaSpace implements DmaSpace {
   }
 
   map(iova: bigint, memory: DmaMemory, access: DmaAccess): DmaMapping {
-    const size = BigInt(memory.bytes.byteLength)
-    const last = iova + size - 1n
-    const what = `map 0x${iova.toString(16)}-0x${last.toString(16)}`
-    const conflict = this.#conflict(iova, size)
-    if (conflict !== undefined) {
-      throw new QuiesceError('DMA_CONFLICT', `Cannot ${what}: ${conflict}`, { device: this.#parts.device })
+    return this.mapBacking(iova, BigInt(memory.bytes.byteLength), { memory, offset: 0n }, access)
+  }
+
+  mapBacking(iova: bigint, size: bigint, backing: DmaBacking, access: DmaAccess): DmaMapping {
+    const { device } = this.#parts
+    const what = `map 0x${iova.toString(16)}-0x${(iova + size - 1n).toString(16)}`
+    if (!('memory' in backing)) {
+      throw new QuiesceError('UNSUPPORTED', `Cannot ${what}: the simulator maps memory of this process only`, {
+        device,
+      })
     }
+    const { memory, offset } = backing
+    const conflict = this.#conflict(iova, size) ?? beyond(memory, offset, size)
+    if (conflict !== undefined) throw new QuiesceError('DMA_CONFLICT', `Cannot ${what}: ${conflict}`, { device })
     this.#assertTakesMemory(what)
     if (memory instanceof SimulatedMemory && memory.isDisposed) {
-      throw new QuiesceError('CLOSED', `Cannot ${what}: the memory is disposed`, { device: this.#parts.device })
+      throw new QuiesceError('CLOSED', `Cannot ${what}: the memory is disposed`, { device })
     }
-    const mapping: IommuMapping = { iova, size, access, bytes: memory.bytes }
+    const bytes = memory.bytes.subarray(Number(offset), Number(offset + size))
+    const mapping: IommuMapping = { iova, size, access, bytes }
     this.domain.add(mapping)
     this.#record('map', iova, size)
     return this.#handle(mapping)
@@ -86,6 +101,16 @@ export class SimulatedDmaSpace implements DmaSpace {
     return undefined
   }
 
+  /**
+   * The device reaches memory again through what is mapped from now on; the errno while another contained device would
+   * reach it too.
+   */
+  readmit(): string | undefined {
+    const { contained } = this.domain
+    contained.delete(this.#parts.device)
+    return contained.size > 0 ? 'EBUSY' : undefined
+  }
+
   /** The device is closed: it is no member of the domain any more. */
   release(): void {
     this.domain.members.delete(this.#parts.device)
@@ -94,6 +119,14 @@ export class SimulatedDmaSpace implements DmaSpace {
 
   #assertTakesMemory(what: string): void {
     const { device } = this.#parts
+    if (this.domain.mappingsLeft === 0) {
+      throw new QuiesceError('SYSTEM', `Cannot ${what} for ${device}: the IOMMU takes no more mappings`, {
+        device,
+        syscall: 'ioctl(VFIO_IOMMU_MAP_DMA)',
+        errno: 28,
+        errnoName: 'ENOSPC',
+      })
+    }
     const [contained] = this.domain.contained
     if (contained === undefined) return
     const detail = contained === device ? 'it is contained' : `${contained} in the same container is contained`
@@ -136,4 +169,10 @@ export class SimulatedDmaSpace implements DmaSpace {
   #record(what: 'map' | 'unmap', iova: bigint, size: bigint): void {
     this.#parts.ledger.record({ kind: 'iommu', at: this.#parts.clock.now(), what, iova, size })
   }
+}
+
+function beyond(memory: DmaMemory, offset: bigint, size: bigint): string | undefined {
+  if (offset % pageSize !== 0n) return `its offset in the memory is not aligned to ${pageSize} bytes`
+  const isInside = offset >= 0n && size > 0n && offset + size <= BigInt(memory.bytes.byteLength)
+  return isInside ? undefined : 'the memory ends before it'
 }

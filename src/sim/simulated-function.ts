@@ -129,6 +129,17 @@ export class SimulatedFunction implements PhysicalFunction {
     return outcome
   }
 
+  readmit(): KernelOutcome {
+    this.kernel.assertOpen('readmit')
+    if (this.kernel.isResetting) return stillResetting
+    this.#call('readmit', 'begin')
+    const errno = this.dma.readmit()
+    if (errno === undefined) this.#attach(this.#parts.domain)
+    this.#call('readmit', 'end', errno ?? 'ok')
+    if (errno === undefined) return { ok: true }
+    return { ok: false, errno, message: 'another contained device shares its address space' }
+  }
+
   /**
    * What a guest does: switches Bus Master on and has the device transfer. A device that can stream goes on by itself
    * until it is stopped; others make one transfer.
@@ -204,7 +215,7 @@ export class SimulatedFunction implements PhysicalFunction {
     this.ledger.record({ kind: 'iommu', at: this.clock.now(), what, iova: 0n, size: 0n })
   }
 
-  #call(call: 'reset' | 'hot-reset' | 'contain', phase: 'begin' | 'end', outcome?: string): void {
+  #call(call: 'reset' | 'hot-reset' | 'contain' | 'readmit', phase: 'begin' | 'end', outcome?: string): void {
     this.ledger.record({ kind: 'kernel-call', at: this.clock.now(), call, phase, outcome })
   }
 }

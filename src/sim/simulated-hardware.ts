@@ -2,19 +2,19 @@
 // above (the kernel, VFIO) reaches it only as the bus does; tests look at it directly.
 
 import type { AccessWidth } from '../function/config-space.js'
-import { AfControl, AfStatus, afOffset } from '../pci/capabilities/af.js'
+import type { ConfigDeclaration } from '../kit/config-declaration.js'
+import { flagsOf } from '../kit/config-layout.js'
+import type { ConfigRegisters } from '../kit/config-registers.js'
+import type { RegisterWidth } from '../kit/device-model.js'
+import { FunctionRegisters } from '../kit/function-registers.js'
 import { MsiControl, msiOffset } from '../pci/capabilities/msi.js'
 import { MsixControl, msixOffset } from '../pci/capabilities/msix.js'
-import { DeviceCapabilities, DeviceControl, DeviceStatus, pcieOffset } from '../pci/capabilities/pcie.js'
-import { PmControlStatus, pmOffset } from '../pci/capabilities/pm.js'
+import { PmControlStatus } from '../pci/capabilities/pm.js'
 import { capabilityId } from '../pci/capability-ids.js'
 import { Command } from '../pci/command.js'
 import { headerOffset } from '../pci/header.js'
 import { BusMaster, type Gate } from './bus-master.js'
-import type { ConfigDeclaration } from './config-declaration.js'
-import { flagsOf, layoutConfig } from './config-layout.js'
-import type { ConfigRegisters } from './config-registers.js'
-import type { DeviceHost, DeviceLogic, RegisterWidth } from './device-logic.js'
+import type { DeviceHost, DeviceLogic } from './device-logic.js'
 import type { Faults, FaultValues } from './faults.js'
 import { InterruptLines } from './interrupt-lines.js'
 import type { Ledger } from './ledger.js'
@@ -34,9 +34,6 @@ export interface HardwareParts {
 }
 
 const d3hot = 3
-// Looked at with every request of the device, so not decoded field by field.
-const busMasterMask = Command.mask('busMaster')
-const powerStateMask = PmControlStatus.mask('powerState')
 
 /** A function's hardware on its bus. */
 export class SimulatedHardware implements Gate {
@@ -45,6 +42,7 @@ export class SimulatedHardware implements Gate {
   readonly ledger: Ledger
   readonly bus: SimulatedBus
   readonly declaration: ConfigDeclaration
+  readonly registers: FunctionRegisters
   readonly config: ConfigRegisters
   readonly master: BusMaster
   readonly lines: InterruptLines
@@ -60,9 +58,10 @@ export class SimulatedHardware implements Gate {
     this.ledger = parts.ledger
     this.bus = parts.bus
     this.declaration = parts.declaration
-    this.config = layoutConfig(parts.declaration)
+    this.registers = new FunctionRegisters(parts.declaration)
+    this.config = this.registers.config
     this.master = new BusMaster(parts.clock, parts.ledger, this)
-    this.lines = new InterruptLines(this.config, parts.clock, parts.ledger, this)
+    this.lines = new InterruptLines(this.registers, parts.clock, parts.ledger, this)
     this.logic = parts.logic(this.#host())
     this.#faultsOnceBusy = parts.faultsOnceBusy ?? {}
     parts.bus.functions.push(this)
@@ -84,22 +83,20 @@ export class SimulatedHardware implements Gate {
   }
 
   get command(): number {
-    return this.config.read(headerOffset.command, 2)
+    return this.registers.command
   }
 
   get busMaster(): boolean {
-    return (this.command & busMasterMask) !== 0
+    return this.registers.busMaster
   }
 
   /** 0 for D0 to 3 for D3hot. */
   get powerState(): number {
-    const at = this.#pmcsr
-    return at === undefined ? 0 : this.config.read(at, 2) & powerStateMask
+    return this.registers.powerState
   }
 
   get noSoftReset(): boolean {
-    const at = this.#pmcsr
-    return at === undefined || PmControlStatus.decode(this.config.read(at, 2)).noSoftReset
+    return this.registers.noSoftReset
   }
 
   /** Whether anything of its last user is left in the device. */
@@ -116,14 +113,13 @@ export class SimulatedHardware implements Gate {
   }
 
   get hasFlr(): boolean {
-    const at = this.config.capabilities.get(capabilityId.pcie)
-    return at !== undefined && DeviceCapabilities.decode(this.config.read(at + pcieOffset.deviceCapabilities, 4)).flr
+    return this.registers.hasFlr
   }
 
   /** Config space as the bus returns it: all ones where nothing answers. */
   readConfig(offset: number, width: AccessWidth): number {
     if (!this.answers || this.faults.get('config-read-all-ones')) return 2 ** (8 * width) - 1
-    this.#showPending()
+    this.registers.showPending(this.faults.get('transactions-pending') || this.logic.readPending)
     this.master.flush()
     return this.config.read(offset, width)
   }
@@ -137,7 +133,8 @@ export class SimulatedHardware implements Gate {
     this.#settleCommand(command, by)
     this.#settlePower(power)
     this.#settleMessages(messages)
-    this.#settleFlr(offset, width, value)
+    const asked = this.registers.resetAskedBy(offset, width, value)
+    if (asked !== undefined) this.reset(asked)
   }
 
   readBar(bar: number, offset: number, width: RegisterWidth): bigint {
@@ -182,11 +179,6 @@ export class SimulatedHardware implements Gate {
     }
   }
 
-  get #pmcsr(): number | undefined {
-    const at = this.config.capabilities.get(capabilityId.pm)
-    return at === undefined ? undefined : at + pmOffset.controlStatus
-  }
-
   #host(): DeviceHost {
     const hardware = this
     return {
@@ -206,10 +198,7 @@ export class SimulatedHardware implements Gate {
 
   #decodes(bar: number): boolean {
     if (!this.answers || this.#isWedged || this.powerState !== 0) return false
-    // Memory Space Enable of a virtual function is in its physical function's SR-IOV capability (VF MSE).
-    if (this.declaration.isVirtualFunction === true) return true
-    const { memorySpace, ioSpace } = Command.decode(this.command)
-    return this.declaration.bars.find(({ index }) => index === bar)?.kind === 'io' ? ioSpace : memorySpace
+    return this.registers.decodes(bar)
   }
 
   #setPresent(present: boolean): void {
@@ -241,7 +230,7 @@ export class SimulatedHardware implements Gate {
   }
 
   #settlePower(from: number): void {
-    const at = this.#pmcsr
+    const at = this.registers.pmcsr
     if (at === undefined) return
     const asked = this.powerState
     if (asked === from) return
@@ -277,28 +266,5 @@ export class SimulatedHardware implements Gate {
   #settleMessages(before: { at: number; raw: number }[]): void {
     if (!this.faults.get('interrupts-stuck')) return
     for (const { at, raw } of before) this.config.force(at, 2, this.config.read(at, 2) | raw)
-  }
-
-  #settleFlr(offset: number, width: number, value: number): void {
-    const pcie = this.config.capabilities.get(capabilityId.pcie)
-    const written = (at: number): number =>
-      at >= offset && at < offset + width ? (value >>> (8 * (at - offset))) & 0xff : 0
-    if (pcie !== undefined && this.hasFlr) {
-      const control = pcie + pcieOffset.deviceControl
-      if (((written(control + 1) << 8) & DeviceControl.mask('initiateFlr')) !== 0) this.reset('flr')
-    }
-    const af = this.config.capabilities.get(capabilityId.af)
-    if (af !== undefined && (written(af + afOffset.control) & AfControl.mask('initiateFlr')) !== 0) this.reset('af_flr')
-  }
-
-  #showPending(): void {
-    const transactionsPending = this.faults.get('transactions-pending') || this.logic.readPending
-    const pcie = this.config.capabilities.get(capabilityId.pcie)
-    if (pcie !== undefined) {
-      const at = pcie + pcieOffset.deviceStatus
-      this.config.force(at, 2, DeviceStatus.encode({ transactionsPending }, this.config.read(at, 2)))
-    }
-    const af = this.config.capabilities.get(capabilityId.af)
-    if (af !== undefined) this.config.force(af + afOffset.status, 1, AfStatus.encode({ transactionsPending }))
   }
 }

@@ -6,12 +6,22 @@ import { SimulatedHardware } from './simulated-hardware.js'
 import type { SimulatedModel } from './simulated-model.js'
 import { VirtualClock } from './virtual-clock.js'
 
+export interface SimulatedMachineOptions {
+  /** How many mappings each of its address spaces takes; any number if not given. */
+  readonly mappingLimit?: number
+}
+
 /** The buses of one simulated machine, with one clock. Hardware stays in it, as it is, when a function is closed. */
 export class SimulatedMachine {
   readonly clock = new VirtualClock()
+  readonly mappingLimit: number | undefined
   readonly #hardware = new Map<string, SimulatedHardware>()
   /** Functions that are open now, by address. */
   readonly open = new Map<string, SimulatedFunction>()
+
+  constructor(options: SimulatedMachineOptions = {}) {
+    this.mappingLimit = options.mappingLimit
+  }
 
   /** Plugs in every function of a model, unless they are there already. */
   plug(model: SimulatedModel): readonly SimulatedHardware[] {

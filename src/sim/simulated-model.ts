@@ -1,4 +1,4 @@
-import type { ConfigDeclaration } from './config-declaration.js'
+import type { ConfigDeclaration } from '../kit/config-declaration.js'
 import type { DeviceHost, DeviceLogic, DmaProgram } from './device-logic.js'
 import type { FaultValues } from './faults.js'
 import type { ResetKind } from './ledger-entry.js'

@@ -35,6 +35,11 @@ export class VirtualClock implements Clock {
     return this.#now
   }
 
+  /** When the next event is due; undefined if there is none. */
+  get nextDue(): number | undefined {
+    return this.#entries[0]?.due
+  }
+
   /** Runs `run` in `afterUs` virtual microseconds. An event alone does not make time pass: a sleeper does. */
   schedule(afterUs: number, run: () => void): ScheduledEvent {
     return this.#insert(afterUs, run, false)

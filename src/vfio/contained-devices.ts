@@ -1,9 +1,10 @@
 import { hex } from '../bits/hex.js'
 import { QuiesceError } from '../errors/quiesce-error.js'
+import type { KernelOutcome } from '../function/kernel-outcome.js'
 
 /**
- * The devices of a container that were cut off from memory. Nothing but an empty container keeps them cut off, so it has
- * to stay empty until each of them is closed.
+ * The devices of an address space that were cut off from memory. Nothing but its emptiness keeps them cut off, so it has
+ * to stay empty until each of them is readmitted or closed.
  */
 export class ContainedDevices {
   readonly #addresses = new Set<string>()
@@ -16,8 +17,14 @@ export class ContainedDevices {
     this.#addresses.add(address)
   }
 
-  delete(address: string): void {
-    this.#addresses.delete(address)
+  /** Whether it was there. */
+  delete(address: string): boolean {
+    return this.#addresses.delete(address)
+  }
+
+  /** Why a device that was readmitted reaches no memory yet. */
+  refusal(): Extract<KernelOutcome, { ok: false }> {
+    return { ok: false, errno: 'EBUSY', message: `${[...this.#addresses].join(', ')} beside it is still contained` }
   }
 
   /** @throws QuiesceError `DMA_CONFLICT` while there is one: it would reach the memory that `device` asks for */

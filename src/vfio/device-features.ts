@@ -27,17 +27,20 @@ export interface SupportedFeature {
   readonly set: boolean
 }
 
+/** Whether the device can do one operation of a feature. Changes nothing. */
+export function hasFeature(
+  call: (bytes: Uint8Array) => IoctlResult,
+  name: DeviceFeatureName,
+  operation: 'get' | 'set',
+): boolean {
+  const flag = operation === 'get' ? vfioConstant.VFIO_DEVICE_FEATURE_GET : vfioConstant.VFIO_DEVICE_FEATURE_SET
+  const flags = vfioConstant.VFIO_DEVICE_FEATURE_PROBE | flag | deviceFeature[name]
+  return call(DeviceFeature.encode({ argsz: DeviceFeature.size, flags })).ok
+}
+
 /** The features that the device has. `call` carries out the ioctl; PROBE changes nothing. */
 export function probeFeatures(call: (bytes: Uint8Array) => IoctlResult): SupportedFeature[] {
-  const probe = (index: number, operation: number): boolean => {
-    const flags = vfioConstant.VFIO_DEVICE_FEATURE_PROBE | operation | index
-    return call(DeviceFeature.encode({ argsz: DeviceFeature.size, flags })).ok
-  }
-  return (Object.entries(deviceFeature) as [DeviceFeatureName, number][])
-    .map(([name, index]) => ({
-      name,
-      get: probe(index, vfioConstant.VFIO_DEVICE_FEATURE_GET),
-      set: probe(index, vfioConstant.VFIO_DEVICE_FEATURE_SET),
-    }))
+  return (Object.keys(deviceFeature) as DeviceFeatureName[])
+    .map((name) => ({ name, get: hasFeature(call, name, 'get'), set: hasFeature(call, name, 'set') }))
     .filter((feature) => feature.get || feature.set)
 }

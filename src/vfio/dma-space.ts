@@ -1,8 +1,8 @@
-// One device's hold on the IOMMU address space of its container.
+// One device's hold on the IOMMU address space that it is in.
 import { QuiesceError } from '../errors/quiesce-error.js'
-import type { DmaAccess, DmaMapping, DmaMemory, DmaSpace } from '../function/dma.js'
+import type { DmaAccess, DmaBacking, DmaBackingKind, DmaMapping, DmaMemory, DmaSpace } from '../function/dma.js'
 import { AnonymousMemory } from '../linux/anonymous-memory.js'
-import type { ContainerMapping, VfioContainer } from './container.js'
+import type { DmaDomain } from './dma-domain.js'
 
 /** Memory that ends its mappings before it gives its pages back. */
 class MappedMemory implements DmaMemory {
@@ -28,30 +28,38 @@ class MappedMemory implements DmaMemory {
   }
 }
 
-export class VfioDmaSpace implements DmaSpace {
-  readonly #device: string
-  readonly #container: VfioContainer
-  readonly #handles = new WeakMap<ContainerMapping, DmaMapping>()
+const ordinary: readonly DmaBackingKind[] = ['memory', 'fd', 'hostAddress']
 
-  constructor(device: string, container: VfioContainer) {
+export class VfioDmaSpace implements DmaSpace {
+  readonly domain: DmaDomain
+  readonly backings: ReadonlySet<DmaBackingKind>
+  readonly #device: string
+
+  /** @param kernelSharesRegions whether the kernel makes dma-bufs of BARs: what makes them takes them, too (Linux 6.19) */
+  constructor(device: string, domain: DmaDomain, kernelSharesRegions: boolean) {
     this.#device = device
-    this.#container = container
+    this.domain = domain
+    this.backings = new Set(domain.mapsFiles && kernelSharesRegions ? [...ordinary, 'dmabuf'] : ordinary)
   }
 
   get pageSize(): bigint {
-    return this.#container.limits.pageSize
+    return this.domain.limits.pageSize
   }
 
   get apertures(): readonly { readonly first: bigint; readonly last: bigint }[] {
-    return this.#container.limits.apertures
+    return this.domain.limits.apertures
   }
 
   get sharedWith(): readonly string[] {
-    return [...this.#container.devices].filter((address) => address !== this.#device)
+    return [...this.domain.devices].filter((address) => address !== this.#device)
+  }
+
+  get mappingsLeft(): number | undefined {
+    return this.domain.mappingsLeft
   }
 
   get mappings(): readonly DmaMapping[] {
-    return [...this.#container.mappings].map((mapping) => this.#handle(mapping))
+    return [...this.domain.mappings]
   }
 
   allocate(size: bigint): DmaMemory {
@@ -63,51 +71,31 @@ export class VfioDmaSpace implements DmaSpace {
       )
     }
     return new MappedMemory(Number(size), (memory) => {
-      for (const mapping of [...this.#container.mappings]) {
-        if (mapping.memory === memory) this.#container.unmap(mapping)
+      for (const mapping of this.domain.mappings) {
+        if (mapping.memory === memory) this.domain.unmap(mapping)
       }
     })
   }
 
   map(iova: bigint, memory: DmaMemory, access: DmaAccess): DmaMapping {
-    if (memory.address === 0n) {
-      throw new QuiesceError('USAGE', `Cannot map memory for ${this.#device}: it has no address in this process`)
-    }
-    const size = BigInt(memory.bytes.byteLength)
-    const mapping: ContainerMapping = { iova, size, access, memory, owner: this.#device }
-    this.#container.map(mapping)
-    return this.#handle(mapping)
+    return this.mapBacking(iova, BigInt(memory.bytes.byteLength), { memory, offset: 0n }, access)
+  }
+
+  mapBacking(iova: bigint, size: bigint, backing: DmaBacking, access: DmaAccess): DmaMapping {
+    return this.domain.map({ iova, size, access, owner: this.#device }, backing)
   }
 
   unmap(iova: bigint, size: bigint): bigint {
-    // By our own records: type1v2 refuses a range that cuts a mapping in two.
+    // By our own records: the kernel refuses a range that cuts a mapping in two.
     let unmapped = 0n
-    for (const mapping of [...this.#container.mappings]) {
-      const inside = mapping.iova >= iova && mapping.iova + mapping.size <= iova + size
-      if (inside) unmapped += this.#container.unmap(mapping)
-    }
+    for (const mapping of this.domain.inside(iova, size)) unmapped += this.domain.unmap(mapping)
     return unmapped
   }
 
   /** Ends the mappings that this device made. */
   unmapOwn(): void {
-    for (const mapping of [...this.#container.mappings]) {
-      if (mapping.owner === this.#device) this.#container.unmap(mapping)
+    for (const mapping of this.domain.mappings) {
+      if (mapping.owner === this.#device) this.domain.unmap(mapping)
     }
-  }
-
-  #handle(mapping: ContainerMapping): DmaMapping {
-    const known = this.#handles.get(mapping)
-    if (known !== undefined) return known
-    const handle: DmaMapping = {
-      iova: mapping.iova,
-      size: mapping.size,
-      access: mapping.access,
-      [Symbol.dispose]: () => {
-        this.#container.unmap(mapping)
-      },
-    }
-    this.#handles.set(mapping, handle)
-    return handle
   }
 }

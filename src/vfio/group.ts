@@ -3,13 +3,13 @@ import { QuiesceError } from '../errors/quiesce-error.js'
 import { readIommuGroup } from '../host/iommu-group.js'
 import { leavesGroupViable } from '../host/vfio-driver.js'
 import { errnoName } from '../linux/errno.js'
-import { FileDescriptor } from '../linux/file-descriptor.js'
+import type { FileDescriptor } from '../linux/file-descriptor.js'
 import { type IoctlResult, ioctl, tryIoctl } from '../linux/ioctl.js'
 import { vfioConstant } from './abi/constants.js'
 import { vfioIoctl } from './abi/ioctls.js'
 import { GroupStatus } from './abi/vfio-structs.js'
 import type { VfioContainer } from './container.js'
-import { openError } from './open-errors.js'
+import { openFile } from './open-errors.js'
 import type { VfioPaths } from './vfio-paths.js'
 
 function notViable(paths: VfioPaths, id: string, address: string): QuiesceError {
@@ -43,15 +43,11 @@ export class VfioGroup implements Disposable {
 
   /** @throws QuiesceError `BUSY`, `PERMISSION`, `GROUP_NOT_VIABLE` */
   static open(paths: VfioPaths, id: string, address: string): VfioGroup {
-    const path = `${paths.dev}/vfio/${id}`
-    let file: FileDescriptor
-    try {
-      file = FileDescriptor.open(path)
-    } catch (error) {
-      if (error instanceof QuiesceError && error.errno !== undefined)
-        throw openError(address, 'open-group', `open(${path})`, error.errno)
-      throw error
-    }
+    return VfioGroup.take(openFile(address, 'open-group', `${paths.dev}/vfio/${id}`), paths, id, address)
+  }
+
+  /** Takes over the file of a group. @throws QuiesceError `GROUP_NOT_VIABLE` */
+  static take(file: FileDescriptor, paths: VfioPaths, id: string, address: string): VfioGroup {
     try {
       const status = GroupStatus.encode({ argsz: GroupStatus.size })
       ioctl(`open ${address}`, file.fd, vfioIoctl.VFIO_GROUP_GET_STATUS, status)
@@ -64,14 +60,24 @@ export class VfioGroup implements Disposable {
     }
   }
 
+  /** It is in this container already: whoever opened both has put it there. */
+  join(container: VfioContainer): void {
+    this.container = container
+    container.groups.add(this)
+  }
+
+  /** Whether it is in a container, ours or not. */
+  get hasContainer(): boolean {
+    const status = GroupStatus.encode({ argsz: GroupStatus.size })
+    ioctl(`look at group ${this.id}`, this.file.fd, vfioIoctl.VFIO_GROUP_GET_STATUS, status)
+    return (GroupStatus.decode(status).flags & vfioConstant.VFIO_GROUP_FLAGS_CONTAINER_SET) !== 0
+  }
+
   /** Asks the kernel to translate this group's DMA through `container`; it refuses where the IOMMUs differ. */
   trySetContainer(container: VfioContainer): IoctlResult {
     const fd = new Uint8Array(new Int32Array([container.fd]).buffer)
     const result = tryIoctl(this.file.fd, vfioIoctl.VFIO_GROUP_SET_CONTAINER, fd)
-    if (result.ok) {
-      this.container = container
-      container.groups.add(this)
-    }
+    if (result.ok) this.join(container)
     return result
   }
 

@@ -2,13 +2,20 @@
 
 import { errnoName } from '../linux/errno.js'
 import type { IoctlResult } from '../linux/ioctl.js'
+import { vfioConstant } from './abi/constants.js'
 import { PciDependentDevice, PciHotReset, PciHotResetInfo } from './abi/vfio-structs.js'
 
-export interface DependentFunction {
-  readonly address: string
-  /** Its IOMMU group, as in `/dev/vfio/<group>`. */
-  readonly group: string
-}
+/** A function that a hot reset would take along, and by what the kernel tells whose it is. */
+export type DependentFunction = { readonly address: string } & (
+  | {
+      /** Its IOMMU group, as in `/dev/vfio/<group>`: what a device that was opened by its group is told. */
+      readonly group: string
+    }
+  | {
+      /** Whether it is bound to the caller's iommufd, or in a group with such a one: what a character device is told. */
+      readonly isOwned: boolean
+    }
+)
 
 export type HotResetInfo =
   | { readonly ok: true; readonly functions: readonly DependentFunction[] }
@@ -16,19 +23,23 @@ export type HotResetInfo =
 
 const twoDigits = (value: number): string => value.toString(16).padStart(2, '0')
 
-function readDependent(bytes: Uint8Array, offset: number): DependentFunction {
+function readDependent(bytes: Uint8Array, offset: number, byDeviceId: boolean): DependentFunction {
   const { group_id, segment, bus, devfn } = PciDependentDevice.decode(bytes, offset)
   const domain = segment.toString(16).padStart(4, '0')
   // PCI_SLOT and PCI_FUNC: five bits and three.
-  return { address: `${domain}:${twoDigits(bus)}:${twoDigits(devfn >> 3)}.${devfn & 7}`, group: String(group_id) }
+  const address = `${domain}:${twoDigits(bus)}:${twoDigits(devfn >> 3)}.${devfn & 7}`
+  if (!byDeviceId) return { address, group: String(group_id) }
+  // An s32 there: the device's id in the iommufd, 0 for one that is owned through its group, -1 for a stranger.
+  return { address, isOwned: (group_id | 0) > vfioConstant.VFIO_PCI_DEVID_NOT_OWNED }
 }
 
 /** The functions that the info names; never more than its bytes hold. */
 export function parseHotResetInfo(bytes: Uint8Array): DependentFunction[] {
   const room = Math.floor((bytes.byteLength - PciHotResetInfo.size) / PciDependentDevice.size)
-  const count = Math.min(PciHotResetInfo.decode(bytes).count, room)
-  return Array.from({ length: count }, (_, index) =>
-    readDependent(bytes, PciHotResetInfo.size + index * PciDependentDevice.size),
+  const { count, flags } = PciHotResetInfo.decode(bytes)
+  const byDeviceId = (flags & vfioConstant.VFIO_PCI_HOT_RESET_FLAG_DEV_ID) !== 0
+  return Array.from({ length: Math.min(count, room) }, (_, index) =>
+    readDependent(bytes, PciHotResetInfo.size + index * PciDependentDevice.size, byDeviceId),
   )
 }
 
@@ -51,7 +62,7 @@ export function queryHotResetInfo(call: (bytes: Uint8Array) => IoctlResult): Hot
   }
 }
 
-/** The bytes of `struct vfio_pci_hot_reset`: the groups that prove what is ours. */
+/** The bytes of `struct vfio_pci_hot_reset`: the groups that prove what is ours; none for a character device. */
 export function encodeHotReset(groupFds: readonly number[]): Uint8Array {
   const argsz = PciHotReset.size + 4 * groupFds.length
   const bytes = PciHotReset.encode({ argsz, flags: 0, count: groupFds.length }, new Uint8Array(argsz))

@@ -10,8 +10,8 @@ const actionFlag = {
 
 export type IrqSetRequest = { readonly kind: InterruptKind; readonly action: keyof typeof actionFlag } & (
   | { readonly data: 'none'; readonly count: number }
-  /** One per vector from 0 on; -1 takes a vector's away. */
-  | { readonly data: 'eventfd'; readonly eventfds: readonly number[] }
+  /** One per vector from `start` on, 0 if not given; -1 takes a vector's away. */
+  | { readonly data: 'eventfd'; readonly eventfds: readonly number[]; readonly start?: number }
 )
 
 /** The bytes of `struct vfio_irq_set`, its data included. */
@@ -26,7 +26,7 @@ export function encodeIrqSet(request: IrqSetRequest): Uint8Array {
       argsz,
       flags: dataFlag | actionFlag[request.action],
       index: interruptKinds.indexOf(request.kind),
-      start: 0,
+      start: request.data === 'eventfd' ? (request.start ?? 0) : 0,
       count: request.data === 'eventfd' ? eventfds.length : request.count,
     },
     bytes,

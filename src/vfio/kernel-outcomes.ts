@@ -2,7 +2,7 @@
 import type { KernelOutcome } from '../function/kernel-outcome.js'
 import { describeErrno, errnoName } from '../linux/errno.js'
 
-export type ResetRequest = 'reset' | 'hot-reset' | 'hot-reset-info' | 'unmap'
+export type ResetRequest = 'reset' | 'hot-reset' | 'hot-reset-info' | 'unmap' | 'detach' | 'attach'
 
 const meanings: Readonly<Record<ResetRequest, Readonly<Record<string, string>>>> = {
   reset: {
@@ -22,6 +22,8 @@ const meanings: Readonly<Record<ResetRequest, Readonly<Record<string, string>>>>
     EPERM: 'a function that it would reset is in no IOMMU group',
   },
   unmap: {},
+  detach: {},
+  attach: { EBUSY: 'a device of its IOMMU group is being reset' },
 }
 
 /**
@@ -41,4 +43,11 @@ export function refusal(request: ResetRequest, errno: number): Extract<KernelOut
     errno: transient[request]?.[name] ?? name,
     message: meanings[request][name] ?? describeErrno(errno),
   }
+}
+
+/** A device that is being reset cannot be attached: not left to the kernel, which would make the caller wait. */
+export const attachedLater: Extract<KernelOutcome, { ok: false }> = {
+  ok: false,
+  errno: 'EBUSY',
+  message: 'a hot reset of its bus has not ended',
 }

@@ -1,9 +1,10 @@
 import { hex } from '../bits/hex.js'
 import { QuiesceError } from '../errors/quiesce-error.js'
-import type { Region, RegionArea } from '../function/region.js'
+import { type Region, type RegionArea, regionIndex, type SharedArea } from '../function/region.js'
 import { readAt, type TransferResult, writeAt } from '../linux/positioned-io.js'
 import type { DeviceGate } from './device-gate.js'
 import type { VfioRegionInfo } from './region-info.js'
+import { shareRegion } from './region-share.js'
 import { transferError } from './transfer-error.js'
 
 const widths: ReadonlySet<number> = new Set([1, 2, 4, 8])
@@ -18,15 +19,19 @@ export class VfioRegion implements Region {
   readonly readable: boolean
   readonly writable: boolean
   readonly mappable: readonly RegionArea[]
+  readonly share: ((area: RegionArea) => SharedArea) | undefined
   readonly #gate: DeviceGate
   readonly #start: bigint
 
-  constructor(gate: DeviceGate, info: VfioRegionInfo) {
+  /** @param canShare whether the kernel makes dma-bufs of the device's BARs */
+  constructor(gate: DeviceGate, info: VfioRegionInfo, canShare: boolean) {
     this.index = info.index
     this.size = info.size
     this.readable = info.readable
     this.writable = info.writable
     this.mappable = info.mappable
+    const isShareable = canShare && info.index < regionIndex.rom && info.mappable.length > 0
+    this.share = isShareable ? (area) => shareRegion(gate, info.index, area) : undefined
     this.#gate = gate
     this.#start = info.start
   }

@@ -1,10 +1,17 @@
 /** The devices of this process that the kernel is resetting now, by address. */
 export class ResetsUnderWay {
   readonly #counts = new Map<string, number>()
+  /** Those that a reset of their bus takes along. */
+  readonly #buses = new Set<readonly string[]>()
   readonly #waiting = new Map<string, (() => void)[]>()
 
   has(address: string): boolean {
     return this.#counts.has(address)
+  }
+
+  /** Whether a hot reset is at work on it. That holds a lock which attaching and detaching wait for. */
+  hasHotReset(address: string): boolean {
+    return [...this.#buses].some((addresses) => addresses.includes(address))
   }
 
   /** Marks the devices until the result is disposed. */
@@ -13,6 +20,18 @@ export class ResetsUnderWay {
     return {
       [Symbol.dispose]: () => {
         for (const address of addresses) this.#end(address)
+      },
+    }
+  }
+
+  /** As `begin`, of a hot reset. */
+  beginHotReset(addresses: readonly string[]): Disposable {
+    this.#buses.add(addresses)
+    const marks = this.begin(addresses)
+    return {
+      [Symbol.dispose]: () => {
+        this.#buses.delete(addresses)
+        marks[Symbol.dispose]()
       },
     }
   }

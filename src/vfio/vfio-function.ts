@@ -11,10 +11,10 @@ import { systemCallError } from '../linux/system-call-error.js'
 import { vfioConstant } from './abi/constants.js'
 import { vfioIoctl } from './abi/ioctls.js'
 import { DeviceInfo, RegionInfo } from './abi/vfio-structs.js'
+import type { Attachment } from './attachment.js'
 import { closeDevice } from './close-device.js'
 import { VfioConfigSpace } from './config-space.js'
-import type { VfioContainer } from './container.js'
-import { probeFeatures, type SupportedFeature } from './device-features.js'
+import { hasFeature, probeFeatures, type SupportedFeature } from './device-features.js'
 import type { DeviceGate } from './device-gate.js'
 import { VfioDmaSpace } from './dma-space.js'
 import { encodeHotReset, queryHotResetInfo } from './hot-reset.js'
@@ -26,23 +26,21 @@ import { infoIoctl, queryInfo } from './query-info.js'
 import { VfioRegion } from './region.js'
 import { parseRegionInfo, type VfioRegionInfo } from './region-info.js'
 import type { ResetsUnderWay } from './resets-under-way.js'
+import { encodeVfToken } from './vf-token.js'
 import type { VfioPaths } from './vfio-paths.js'
 
-/** What a function needs of the owner of its group and container. */
+/** What a function needs of its owner. */
 export interface FunctionHolder {
   readonly paths: VfioPaths
   readonly resets: ResetsUnderWay
-  ownsGroup(id: string): boolean
-  /** Descriptors of those groups that are owned, kept open until the hold is disposed. */
-  holdGroups(ids: ReadonlySet<string>): Disposable & { readonly fds: readonly number[] }
-  /** The function is closed: let go of its group, and of its container where it was the last. */
+  /** The function is closed, and let go of. */
   release(address: string): void
 }
 
-/** A PCI function of the kernel's VFIO, by group and container. Made by `VfioOwnership.open`. */
+/** A PCI function of the kernel's VFIO, by group or by character device. Made by `VfioOwnership.open`. */
 export class VfioFunction implements PhysicalFunction, AsyncDisposable {
   readonly address: string
-  readonly backend = 'vfio-group'
+  readonly backend: Attachment['backend']
   readonly isVirtualFunction: boolean
   readonly clock: Clock = machineClock
   readonly config: VfioConfigSpace
@@ -50,15 +48,16 @@ export class VfioFunction implements PhysicalFunction, AsyncDisposable {
   readonly dma: VfioDmaSpace
   readonly canReset: boolean
   readonly #gate: DeviceGate
-  readonly #container: VfioContainer
+  readonly #attachment: Attachment
   readonly #holder: FunctionHolder
   readonly #regionCount: number
+  readonly #sharesRegions: boolean
   #regions: readonly (VfioRegion | undefined)[] | undefined
   #closing: Promise<void> | undefined
   #released = false
 
   /** Takes over the gate's descriptor; closes nothing if it throws. */
-  constructor(gate: DeviceGate, container: VfioContainer, holder: FunctionHolder) {
+  constructor(gate: DeviceGate, attachment: Attachment, holder: FunctionHolder) {
     const { address } = gate
     const info = DeviceInfo.encode({ argsz: DeviceInfo.size })
     ioctl(`open ${address}`, gate.file.fd, vfioIoctl.VFIO_DEVICE_GET_INFO, info)
@@ -74,9 +73,15 @@ export class VfioFunction implements PhysicalFunction, AsyncDisposable {
     this.isVirtualFunction = readLinkName(`${pciDevicePath(holder.paths.sysfs, address)}/physfn`) !== undefined
     this.config = new VfioConfigSpace(gate, configRegion.start, Number(configRegion.size))
     this.interrupts = new VfioInterrupts(gate, readInterruptInfos(gate.file.fd))
-    this.dma = new VfioDmaSpace(address, container)
+    this.#sharesRegions = hasFeature(
+      (bytes) => tryIoctl(gate.file.fd, vfioIoctl.VFIO_DEVICE_FEATURE, bytes),
+      'DMA_BUF',
+      'get',
+    )
+    this.dma = new VfioDmaSpace(address, attachment.domain, this.#sharesRegions)
+    this.backend = attachment.backend
     this.#gate = gate
-    this.#container = container
+    this.#attachment = attachment
     this.#holder = holder
     this.#regionCount = num_regions
   }
@@ -85,7 +90,7 @@ export class VfioFunction implements PhysicalFunction, AsyncDisposable {
     this.#regions ??= Array.from({ length: this.#regionCount }, (_, index) => {
       if (index === regionIndex.config) return undefined
       const info = readRegionInfo(this.#gate, index)
-      return info === undefined || info.size === 0n ? undefined : new VfioRegion(this.#gate, info)
+      return info === undefined || info.size === 0n ? undefined : new VfioRegion(this.#gate, info, this.#sharesRegions)
     })
     return this.#regions
   }
@@ -94,6 +99,27 @@ export class VfioFunction implements PhysicalFunction, AsyncDisposable {
   features(): readonly SupportedFeature[] {
     const fd = this.#gate.enter('read features', 'BUSY')
     return probeFeatures((bytes) => tryIoctl(fd, vfioIoctl.VFIO_DEVICE_FEATURE, bytes))
+  }
+
+  /**
+   * Sets the secret without which no virtual function of this one can be opened, nor this one while they are in use.
+   * @param token a UUID, as 00112233-4455-6677-8899-aabbccddeeff
+   * @throws QuiesceError `USAGE` if it is no UUID, `UNSUPPORTED` if it is no physical function with SR-IOV
+   */
+  setVfToken(token: string): void {
+    const argument = encodeVfToken(token)
+    const action = 'set the VF token'
+    const command = vfioIoctl.VFIO_DEVICE_FEATURE
+    const result = tryIoctl(this.#gate.enter(action, 'BUSY'), command, argument)
+    if (result.ok) return
+    throw systemCallError(
+      { action: `${action} of ${this.address}`, syscall: ioctlName(command), errno: result.errno },
+      {
+        device: this.address,
+        code: 'UNSUPPORTED',
+        hint: 'Only a physical function with SR-IOV has one',
+      },
+    )
   }
 
   async reset(): Promise<KernelOutcome> {
@@ -111,10 +137,10 @@ export class VfioFunction implements PhysicalFunction, AsyncDisposable {
     const { paths } = this.#holder
     return {
       ok: true,
-      affected: info.functions.map(({ address, group }) => ({
-        address,
-        owned: this.#holder.ownsGroup(group),
-        driver: readLinkName(`${pciDevicePath(paths.sysfs, address)}/driver`),
+      affected: info.functions.map((dependent) => ({
+        address: dependent.address,
+        owned: this.#attachment.owns(dependent),
+        driver: readLinkName(`${pciDevicePath(paths.sysfs, dependent.address)}/driver`),
       })),
     }
   }
@@ -125,10 +151,9 @@ export class VfioFunction implements PhysicalFunction, AsyncDisposable {
     if (!info.ok) return refusal('hot-reset-info', info.errno)
     const addresses = info.functions.map(({ address }) => address)
     if (addresses.some((address) => this.#holder.resets.has(address))) return stillResetting
-    // The kernel refuses more groups than there are functions: only those that are concerned.
-    using hold = this.#holder.holdGroups(new Set(info.functions.map(({ group }) => group)))
-    using _ = this.#holder.resets.begin(addresses)
-    const argument = encodeHotReset(hold.fds)
+    using proof = this.#attachment.prove(info.functions)
+    using _ = this.#holder.resets.beginHotReset(addresses)
+    const argument = encodeHotReset(proof.groupFds)
     const result = await blockingIoctl(this.#gate.file, vfioIoctl.VFIO_DEVICE_PCI_HOT_RESET, argument)
     return result.ok ? { ok: true } : refusal('hot-reset', result.errno)
   }
@@ -139,13 +164,20 @@ export class VfioFunction implements PhysicalFunction, AsyncDisposable {
   }
 
   contain(): ContainmentOutcome {
-    // A device that is disposed in the middle of a reset is ours until that ends, and can be contained until then.
-    if (this.#released) {
-      throw new QuiesceError('CLOSED', `Cannot contain ${this.address}: it is closed`, { device: this.address })
-    }
-    const result = this.#container.contain(this.address)
-    if (!result.ok) return refusal('unmap', result.errno)
-    return { ok: true, method: 'unmap-all', alsoContained: this.dma.sharedWith }
+    this.#assertHeld('contain')
+    return this.#attachment.contain()
+  }
+
+  readmit(): KernelOutcome {
+    this.#assertHeld('readmit')
+    if (this.#gate.isResetting) return stillResetting
+    return this.#attachment.readmit()
+  }
+
+  /** A device that is disposed in the middle of a reset is ours until that ends, and can be contained until then. */
+  #assertHeld(action: string): void {
+    if (!this.#released) return
+    throw new QuiesceError('CLOSED', `Cannot ${action} ${this.address}: it is closed`, { device: this.address })
   }
 
   /** Whether it was disposed. */
@@ -193,6 +225,7 @@ export class VfioFunction implements PhysicalFunction, AsyncDisposable {
       // The device is closed, and with it silent: now its mappings can go.
       this.dma.unmapOwn()
     } finally {
+      this.#attachment.release()
       this.#holder.release(this.address)
     }
   }

@@ -1,51 +1,58 @@
-// What this process owns of the machine's VFIO: groups, the containers that they share, and the devices opened in them.
+// What this process owns of the machine's VFIO: the devices that are open, and what they share.
 import { QuiesceError } from '../errors/quiesce-error.js'
-import { blockerError, findBlockers } from '../host/assignability.js'
+import { type AssignabilityFacts, blockerError, findBlockers, isDeviceNodeUsable } from '../host/assignability.js'
 import { readAssignabilityFacts } from '../host/assignability-facts.js'
 import { readPciSummary } from '../host/pci-device.js'
+import { pciDevicePath, readLinkName } from '../host/sysfs-attribute.js'
 import { readVfioAvailability } from '../host/vfio-availability.js'
-import { blockingIoctl, closeBlocking } from '../linux/blocking-ioctl.js'
-import { errnoName } from '../linux/errno.js'
 import { FileDescriptor } from '../linux/file-descriptor.js'
-import { ioctlName } from '../linux/ioctl.js'
-import { vfioIoctl } from './abi/ioctls.js'
-import { VfioContainer } from './container.js'
+import { CdevOpener } from './cdev-opener.js'
+import { contendedOpenMs } from './contended.js'
 import { DeviceGate } from './device-gate.js'
-import { VfioGroup } from './group.js'
+import { type AdoptedFiles, closeOpened, type DeviceOpener, type OpenRequest } from './device-opener.js'
+import { GroupOpener } from './group-opener.js'
 import { machineClock } from './machine-clock.js'
-import { openError } from './open-errors.js'
 import { ResetsUnderWay } from './resets-under-way.js'
 import { type FunctionHolder, VfioFunction } from './vfio-function.js'
 import { machinePaths, type VfioPaths } from './vfio-paths.js'
 
+/** By IOMMU group and container, or by character device and iommufd. */
+export const vfioBackends = ['group', 'cdev'] as const
+export type VfioBackend = (typeof vfioBackends)[number]
+
 export interface VfioOwnershipOptions {
   /**
-   * Whether devices of different groups may share a container, as QEMU's do: memory is then pinned and mapped once for
-   * all of them, and containing one contains all. Default true.
+   * Whether devices of different groups may share a container or an IOAS, as QEMU's do: memory is then pinned and mapped
+   * once for all of them, and where a container is emptied to contain one device, all are contained. Default true.
    */
   readonly shareContainers?: boolean
+  /** `auto`, the default, opens a device by its character device where there is one for this user, else by its group. */
+  readonly backend?: VfioBackend | 'auto'
   readonly paths?: VfioPaths
 }
 
-/**
- * How long opening waits for another reset on the device's bus, which makes the kernel answer EAGAIN, and for the device
- * itself, where it was disposed in the middle of a reset.
- */
-const contendedOpenMs = 2000
+export interface OpenOptions {
+  /** The secret of a virtual function's physical function: a UUID, as 00112233-4455-6677-8899-aabbccddeeff. */
+  readonly vfToken?: string
+}
 
-/** Owns groups and containers for as long as a device of theirs is open. Disposing it closes every device. */
+/** Owns what the kernel handed out for as long as a device of it is open. Disposing it closes every device. */
 export class VfioOwnership implements Disposable {
   readonly #paths: VfioPaths
-  readonly #shareContainers: boolean
-  readonly #groups = new Map<string, VfioGroup>()
-  readonly #containers = new Set<VfioContainer>()
-  readonly #open = new Map<string, { readonly group: VfioGroup; fn: VfioFunction | undefined }>()
+  readonly #backend: VfioBackend | 'auto'
+  readonly #openers: Readonly<Record<VfioBackend, DeviceOpener>>
+  readonly #open = new Map<string, { fn: VfioFunction | undefined }>()
   readonly #resets = new ResetsUnderWay()
+  readonly #holder: FunctionHolder
   #disposed = false
 
   constructor(options: VfioOwnershipOptions = {}) {
-    this.#paths = options.paths ?? machinePaths
-    this.#shareContainers = options.shareContainers ?? true
+    const paths = options.paths ?? machinePaths
+    this.#paths = paths
+    this.#backend = options.backend ?? 'auto'
+    const context = { paths, shareContainers: options.shareContainers ?? true, resets: this.#resets }
+    this.#openers = { group: new GroupOpener(context), cdev: new CdevOpener(context) }
+    this.#holder = { paths, resets: this.#resets, release: (address) => void this.#open.delete(address) }
   }
 
   /** The devices that are open. */
@@ -58,34 +65,65 @@ export class VfioOwnership implements Disposable {
    * @throws QuiesceError `NO_DEVICE`, `NO_IOMMU`, `NO_VFIO`, `WRONG_DRIVER`, `GROUP_NOT_VIABLE`, `BUSY`, `PERMISSION`,
    * `CLOSED` if this was disposed, also meanwhile
    */
-  async open(address: string): Promise<VfioFunction> {
+  async open(address: string, options: OpenOptions = {}): Promise<VfioFunction> {
+    await this.#prepare(address)
+    const facts = this.#findFacts(address)
+    const backend = this.#choose(facts)
+    const [blocker] = findBlockers(facts, backend)
+    if (blocker !== undefined) throw blockerError('open', address, blocker)
+    const group = facts.group?.group
+    if (group === undefined) {
+      throw new QuiesceError('NO_IOMMU', `Cannot open ${address}: it is in no IOMMU group`, { device: address })
+    }
+    return this.#take(this.#openers[backend], { address, group, vfToken: options.vfToken })
+  }
+
+  /**
+   * Opens a device by files that a more privileged process has opened, so that this one needs no access to `/dev`.
+   *
+   * Once it is open, `deviceFd` is taken over: only the last close of it lets go of the device, so whoever passed it here
+   * must have closed his, too. The others are duplicated and stay the caller's. An iommufd is remembered by its number:
+   * the same number means the same iommufd, also in later calls, and leaving it out means the one given first.
+   * @throws QuiesceError as `open` does; every descriptor is the caller's then
+   */
+  async adopt(request: { readonly address: string } & OpenOptions & AdoptedFiles): Promise<VfioFunction> {
+    const { address, vfToken, ...files } = request
+    await this.#prepare(address)
+    // Where sysfs cannot be seen either, the device is taken to be alone in its group.
+    const group = readLinkName(`${pciDevicePath(this.#paths.sysfs, address)}/iommu_group`) ?? `of ${address}`
+    if (!('deviceFd' in files)) return this.#take(this.#openers.group, { address, group, vfToken, files })
+    const fn = await this.#take(this.#openers.cdev, { address, group, vfToken, files })
+    new FileDescriptor(files.deviceFd, address)[Symbol.dispose]()
+    return fn
+  }
+
+  async #prepare(address: string): Promise<void> {
     await this.#closed(address)
     this.#assertUsable(address)
     const other = this.#open.get(address)
-    if (other !== undefined) {
-      const detail = other.fn?.isClosed ? 'closing it waits for a reset that has not ended' : 'this process has it open'
-      throw new QuiesceError('BUSY', `Cannot open ${address}: ${detail}`, { device: address })
-    }
-    const group = this.#acquireGroup(address, this.#findGroup(address))
-    const entry = { group, fn: undefined as VfioFunction | undefined }
+    if (other === undefined) return
+    const detail = other.fn?.isClosed ? 'closing it waits for a reset that has not ended' : 'this process has it open'
+    throw new QuiesceError('BUSY', `Cannot open ${address}: ${detail}`, { device: address })
+  }
+
+  async #take(opener: DeviceOpener, request: OpenRequest): Promise<VfioFunction> {
+    const { address } = request
+    const entry = { fn: undefined as VfioFunction | undefined }
     this.#open.set(address, entry)
     try {
-      const file = await this.#openDevice(address, group)
+      const opened = await opener.open(request)
       try {
         // A reset of its bus may have ended in the kernel, which let the device be opened, but not yet here.
         await this.#resets.ended(address)
         this.#assertUsable(address)
-        const container = containerOf(group)
-        entry.fn = new VfioFunction(new DeviceGate(address, file, this.#resets), container, this.#holder)
-        container.devices.add(address)
+        entry.fn = new VfioFunction(new DeviceGate(address, opened.file, this.#resets), opened.attachment, this.#holder)
         return entry.fn
       } catch (error) {
-        // Its last close, which resets it.
-        await closeBlocking(file)
+        await closeOpened(opened)
         throw error
       }
     } catch (error) {
-      this.#release(address)
+      this.#open.delete(address)
       throw error
     }
   }
@@ -94,20 +132,8 @@ export class VfioOwnership implements Disposable {
   [Symbol.dispose](): void {
     this.#disposed = true
     for (const fn of this.functions) fn[Symbol.dispose]()
+    for (const opener of Object.values(this.#openers)) opener.dispose()
   }
-
-  readonly #holder: FunctionHolder = (() => {
-    const ownership = this
-    return {
-      get paths() {
-        return ownership.#paths
-      },
-      resets: ownership.#resets,
-      ownsGroup: (id) => ownership.#groups.has(id),
-      holdGroups: (ids) => ownership.#holdGroups(ids),
-      release: (address) => ownership.#release(address),
-    }
-  })()
 
   #assertUsable(address: string): void {
     if (!this.#disposed) return
@@ -123,114 +149,20 @@ export class VfioOwnership implements Disposable {
     await Promise.race([closed, machineClock.sleep(contendedOpenMs, enough.signal)]).catch(() => {})
   }
 
-  /** The group's number, once nothing that can be seen from outside stands in the way. */
-  #findGroup(address: string): string {
+  #findFacts(address: string): AssignabilityFacts {
     const { sysfs, dev } = this.#paths
     const device = readPciSummary(sysfs, address)
     if (device === undefined) {
       throw new QuiesceError('NO_DEVICE', `Cannot open ${address}: there is no such PCI device`, { device: address })
     }
-    const facts = readAssignabilityFacts(device, readVfioAvailability(sysfs, dev), sysfs, dev)
-    const [blocker] = findBlockers(facts)
-    if (blocker !== undefined) throw blockerError('open', address, blocker)
-    if (facts.group === undefined) {
-      throw new QuiesceError('NO_IOMMU', `Cannot open ${address}: it is in no IOMMU group`, { device: address })
-    }
-    return facts.group.group
+    return readAssignabilityFacts(device, readVfioAvailability(sysfs, dev), sysfs, dev)
   }
 
-  #acquireGroup(address: string, id: string): VfioGroup {
-    let group = this.#groups.get(id)
-    if (group === undefined) {
-      group = VfioGroup.open(this.#paths, id, address)
-      try {
-        this.#joinContainer(address, group)
-      } catch (error) {
-        group[Symbol.dispose]()
-        throw error
-      }
-      this.#groups.set(id, group)
-    }
-    group.users++
-    return group
+  /** The kernel hands out a group one way or the other, and a bus is reset only where all on it came the same way. */
+  #choose(facts: AssignabilityFacts): VfioBackend {
+    if (this.#backend !== 'auto') return this.#backend
+    const { group } = facts
+    const used = vfioBackends.find((backend) => group !== undefined && this.#openers[backend].hasGroup(group.group))
+    return used ?? (isDeviceNodeUsable(facts) ? 'cdev' : 'group')
   }
-
-  #joinContainer(address: string, group: VfioGroup): void {
-    if (this.#shareContainers) {
-      for (const container of this.#containers) {
-        if (!container.takesMemory) continue
-        const result = group.trySetContainer(container)
-        if (result.ok) {
-          container.forgetLimits()
-          return
-        }
-        if (!VfioGroup.mayFitAnother(result.errno)) throw setContainerError(address, result.errno)
-      }
-    }
-    const container = VfioContainer.open(this.#paths, address)
-    try {
-      const result = group.trySetContainer(container)
-      if (!result.ok) throw setContainerError(address, result.errno)
-      container.useType1(address)
-    } catch (error) {
-      group[Symbol.dispose]()
-      container[Symbol.dispose]()
-      throw error
-    }
-    this.#containers.add(container)
-  }
-
-  async #openDevice(address: string, group: VfioGroup): Promise<FileDescriptor> {
-    const command = vfioIoctl.VFIO_GROUP_GET_DEVICE_FD
-    const name = new TextEncoder().encode(`${address}\0`)
-    const deadline = machineClock.now() + contendedOpenMs * 1000
-    for (let waitMs = 5; ; waitMs *= 2) {
-      const result = await blockingIoctl(group.file, command, name)
-      if (result.ok) return new FileDescriptor(result.value, address)
-      if (errnoName(result.errno) !== 'EAGAIN' || machineClock.now() + waitMs * 1000 > deadline) {
-        throw openError(address, 'get-device', ioctlName(command), result.errno)
-      }
-      await machineClock.sleep(waitMs)
-    }
-  }
-
-  #holdGroups(ids: ReadonlySet<string>): Disposable & { readonly fds: readonly number[] } {
-    const held = [...this.#groups.values()].filter(({ id }) => ids.has(id))
-    for (const group of held) group.users++
-    return {
-      fds: held.map(({ file }) => file.fd),
-      [Symbol.dispose]: () => {
-        for (const group of held) this.#leaveGroup(group)
-      },
-    }
-  }
-
-  #release(address: string): void {
-    const entry = this.#open.get(address)
-    if (entry === undefined) return
-    this.#open.delete(address)
-    entry.group.container?.release(address)
-    this.#leaveGroup(entry.group)
-  }
-
-  #leaveGroup(group: VfioGroup): void {
-    group.users--
-    if (group.users > 0) return
-    const { container } = group
-    this.#groups.delete(group.id)
-    group[Symbol.dispose]()
-    if (container?.isEmpty) {
-      this.#containers.delete(container)
-      container[Symbol.dispose]()
-    }
-  }
-}
-
-function setContainerError(address: string, errno: number): QuiesceError {
-  return openError(address, 'set-container', ioctlName(vfioIoctl.VFIO_GROUP_SET_CONTAINER), errno)
-}
-
-function containerOf(group: VfioGroup): VfioContainer {
-  if (group.container === undefined) throw new Error(`group ${group.id} is in no container`)
-  return group.container
 }

@@ -11,7 +11,21 @@ export interface CValues {
   readonly unknown: ReadonlySet<string>
 }
 
-const included = ['stddef.h', 'stdio.h', 'linux/vfio.h', 'linux/iommufd.h', 'linux/pci_regs.h']
+const included = [
+  'stddef.h',
+  'stdio.h',
+  'fcntl.h',
+  'poll.h',
+  'sys/mman.h',
+  'sys/socket.h',
+  'linux/vfio.h',
+  'linux/iommufd.h',
+  'linux/kvm.h',
+  'linux/pci_regs.h',
+  'linux/virtio_config.h',
+  'linux/virtio_pci.h',
+  'linux/virtio_ring.h',
+]
 
 /** The C compiler of this machine, if it has one. */
 export function findCompiler(): string | undefined {
@@ -29,7 +43,7 @@ export function evaluate(compiler: string, headers: KernelHeaders, expressions: 
       const lines = sourceLines(known)
       writeFileSync(join(folder, 'values.c'), lines.map(({ text }) => text).join('\n'))
       const folders = headers.folders.flatMap((path) => ['-isystem', path])
-      const args = [...folders, '-w', '-fmax-errors=0', '-o', 'values', 'values.c']
+      const args = [...folders, '-D_GNU_SOURCE', '-w', '-fmax-errors=0', '-o', 'values', 'values.c']
       const built = spawnSync(compiler, args, { cwd: folder, encoding: 'utf8', env: { ...process.env, LC_ALL: 'C' } })
       if (built.status === 0) return { values: run(join(folder, 'values'), known), unknown }
       const failed = [...built.stderr.matchAll(/^values\.c:(\d+):\d+: error:/gm)]

@@ -2,6 +2,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { StructFields } from '../../src/bits/struct.js'
+import { CommonConfig, deviceStatus, featureBit, noVector } from '../../src/kit/virtio/common-config.js'
+import { Descriptor, descriptorFlag, noInterrupt, UsedElement } from '../../src/kit/virtio/split-virtqueue.js'
+import { kvmConstant, kvmExitReason } from '../../src/linux/kvm/abi/constants.js'
+import { kvmIoctl } from '../../src/linux/kvm/abi/ioctls.js'
+import * as kvmStructs from '../../src/linux/kvm/abi/structs.js'
+import { ControlHeader, IoVector, MessageHeader } from '../../src/linux/message-buffers.js'
+import { sealConstant } from '../../src/linux/seal-constants.js'
+import { socketConstant } from '../../src/linux/socket-constants.js'
 import { iommufdConstant, vfioConstant } from '../../src/vfio/abi/constants.js'
 import { iommufdIoctl, vfioIoctl } from '../../src/vfio/abi/ioctls.js'
 import * as iommufdStructs from '../../src/vfio/abi/iommufd-structs.js'
@@ -47,12 +55,41 @@ const numbers = (table: Readonly<Record<string, number>>) =>
 const requests = (table: Readonly<Record<string, { readonly name: string; readonly request: number }>>) =>
   Object.entries(table).map(([key, { name, request }]): Expectation => [name, request, `ioctl ${key}`])
 
+/** Its structs are views of a union, none of them as long as the whole. */
+const isSizeOfView = ([c]: Expectation) => c === 'sizeof(struct kvm_run)'
+
+const kvmExpectations: readonly Expectation[] = [
+  ...Object.values(kvmStructs)
+    .flatMap(structExpectations)
+    .filter((one) => !isSizeOfView(one)),
+  ...requests(kvmIoctl),
+  ...numbers(kvmConstant),
+  ...numbers(kvmExitReason),
+]
+
 const subjects: Readonly<Record<string, readonly Expectation[]>> = {
   'the structs of <linux/vfio.h>': Object.values(vfioStructs).flatMap(structExpectations),
   'the structs of <linux/iommufd.h>': Object.values(iommufdStructs).flatMap(structExpectations),
   'the ioctl numbers': [...requests(vfioIoctl), ...requests(iommufdIoctl)],
   'the flags and numbers of VFIO and iommufd': [...numbers(vfioConstant), ...numbers(iommufdConstant)],
   'the registers of <linux/pci_regs.h>': pciExpectations,
+  'the structs of sockets': [MessageHeader, IoVector, ControlHeader].flatMap(structExpectations),
+  'the numbers of sockets and of memory files': [...numbers(socketConstant), ...numbers(sealConstant)],
+  'the structs of virtio': [CommonConfig, Descriptor, UsedElement].flatMap(structExpectations),
+  'the flags and numbers of virtio': numbers({
+    VIRTIO_CONFIG_S_ACKNOWLEDGE: deviceStatus.acknowledge,
+    VIRTIO_CONFIG_S_DRIVER: deviceStatus.driver,
+    VIRTIO_CONFIG_S_DRIVER_OK: deviceStatus.driverOk,
+    VIRTIO_CONFIG_S_FEATURES_OK: deviceStatus.featuresOk,
+    VIRTIO_CONFIG_S_NEEDS_RESET: deviceStatus.needsReset,
+    VIRTIO_CONFIG_S_FAILED: deviceStatus.failed,
+    VIRTIO_F_VERSION_1: Number(featureBit.version1),
+    VIRTIO_MSI_NO_VECTOR: noVector,
+    VRING_DESC_F_NEXT: descriptorFlag.next,
+    VRING_DESC_F_WRITE: descriptorFlag.write,
+    VRING_AVAIL_F_NO_INTERRUPT: noInterrupt,
+  }),
+  ...(process.arch === 'x64' ? { '<linux/kvm.h>': kvmExpectations } : {}),
 }
 
 const structOf = (expression: string) => /struct (\w+)/.exec(expression)?.[1]
@@ -79,7 +116,7 @@ describe('what is declared here is what the kernel declares', async () => {
       // A struct that has grown since is another struct: none of it can be compared.
       const grown = new Set(missing.flatMap((c) => structOf(c) ?? []))
       const compared = expectations.filter(([c]) => values.has(c) && !grown.has(structOf(c) ?? ''))
-      const differing = compared.filter(([c, declared]) => values.get(c) !== BigInt(declared))
+      const differing = compared.filter(([c, declared]) => values.get(c) !== BigInt.asUintN(64, BigInt(declared)))
       assert.deepEqual(
         differing.map(([c, declared, where]) => `${where}: ${declared} here, ${values.get(c)} in the kernel`),
         [],

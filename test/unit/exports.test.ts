@@ -37,7 +37,7 @@ describe('the entries of the package', () => {
     })
   }
 
-  for (const name of ['pci', 'reset', 'sim']) {
+  for (const name of ['pci', 'reset', 'device', 'sim']) {
     it(`"./${name}" needs neither Node nor a package: it runs in a browser too`, () => {
       const entry = entries[`./${name}`]
       assert.ok(typeof entry === 'object', 'there is such an entry')

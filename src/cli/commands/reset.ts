@@ -1,6 +1,6 @@
 import { resetMethods, resetOrders } from '../../reset/policy.js'
 import { defineCommand, flag, value } from '../command.js'
-import { jsonOption, sysrootOption } from '../common-options.js'
+import { backendOption, jsonOption, sysrootOption } from '../common-options.js'
 import { duration, listOf, oneOf } from '../option-values.js'
 
 export const resetCommand = defineCommand({
@@ -28,6 +28,7 @@ before the first is touched; the exit status is that of the worst.`,
     timeout: value('--timeout <time>', 'how long one method may take (30s, 2m; default 75s)', duration('--timeout')),
     dryRun: flag('--dry-run', 'say what would be done; open nothing, change nothing'),
     steps: flag('--steps', 'print every step with its time'),
+    backend: backendOption,
     json: jsonOption,
     sysroot: sysrootOption,
   },

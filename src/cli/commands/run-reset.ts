@@ -1,11 +1,12 @@
 import { QuiesceError } from '../../errors/quiesce-error.js'
 import type { ResetMethod, ResetOrder, ResetPolicy } from '../../reset/policy.js'
+import type { ResetResult } from '../../reset/reset-together.js'
+import type { Backend } from '../common-options.js'
 import { errorToJson, reportError } from '../error-output.js'
 import { type ExitStatus, exitStatus, statusOfError, worstOf, worstStatus } from '../exit-status.js'
 import { hostRoots } from '../host-roots.js'
 import { toJson } from '../json-output.js'
 import { assertReady, readTargets } from '../reset-targets.js'
-import type { ResetResult } from '../reset-together.js'
 import type { Terminal } from '../terminal.js'
 
 function printObjects(terminal: Terminal, objects: readonly unknown[]): void {
@@ -52,6 +53,7 @@ export interface ResetOptions {
   readonly timeout?: number
   readonly dryRun?: boolean
   readonly steps?: boolean
+  readonly backend?: Backend
   readonly json?: boolean
   readonly sysroot?: string
 }
@@ -91,7 +93,7 @@ export async function runReset(
   const [{ resetAll }, { formatReport }] = await Promise.all([import('../reset-all.js'), import('../reset-output.js')])
   let status: ExitStatus | undefined
   try {
-    await resetAll(targets, policy, terminal, (results) => {
+    await resetAll(targets, { policy, backend: options.backend }, terminal, (results) => {
       status = deliverResults(results, terminal, options, formatReport)
     })
     return status ?? exitStatus.failed

@@ -1,5 +1,6 @@
 import { QuiesceError } from '../../errors/quiesce-error.js'
 import type { PciNames } from '../../pci/names.js'
+import type { Backend } from '../common-options.js'
 import { type ExitStatus, exitStatus } from '../exit-status.js'
 import { hostRoots } from '../host-roots.js'
 import { toJson } from '../json-output.js'
@@ -13,6 +14,7 @@ export interface ShowOptions {
   readonly format?: 'table' | 'lspci' | 'json'
   readonly guest?: boolean
   readonly dump?: string
+  readonly backend?: Backend
   readonly json?: boolean
   readonly sysroot?: string
 }
@@ -27,7 +29,7 @@ export async function runShow(terminal: Terminal, args: readonly string[], optio
   const roots = hostRoots(options.sysroot)
   const shown =
     options.dump === undefined
-      ? [await readShown(text ?? '', roots, options.guest === true)]
+      ? [await readShown(text ?? '', roots, options.guest === true ? (options.backend ?? 'auto') : undefined)]
       : readDump(options.dump, text)
   const format = options.json ? 'json' : (options.format ?? 'table')
   if (format === 'json') {

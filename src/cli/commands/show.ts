@@ -1,5 +1,5 @@
 import { defineCommand, flag, value } from '../command.js'
-import { jsonOption, sysrootOption } from '../common-options.js'
+import { backendOption, jsonOption, sysrootOption } from '../common-options.js'
 import { oneOf } from '../option-values.js'
 
 const formats = ['table', 'lspci', 'json'] as const
@@ -19,6 +19,7 @@ hardware's; the kernel resets a device when it is opened, so only do that with a
       'decode a dump of lspci -x, -xxx or -xxxx instead; - for standard input',
       (text) => text,
     ),
+    backend: backendOption,
     json: jsonOption,
     sysroot: sysrootOption,
   },

@@ -1,6 +1,7 @@
 // Where the BARs are in the guest. They are there only while the guest lets them decode and the device is in D0; of
 // several only those that changed are touched, and what goes away goes before anything comes.
 import { Command } from '../../pci/command.js'
+import { release } from '../attempt-all.js'
 import { type DeviceEvents, reasonOf } from '../device-event.js'
 import { type DeviceState, isUsable } from '../device-state.js'
 import type { Vmm } from '../vmm.js'
@@ -8,6 +9,9 @@ import { BarAccess, type EmulatedWindow } from './bar-access.js'
 import { type BarPiece, barPieces } from './bar-pieces.js'
 import { assignedAddress } from './bar-registers.js'
 import type { BarShape } from './bar-shape.js'
+
+/** Lets other devices reach the mapped parts of a BAR while it is in the guest; undefined where none can be shared. */
+export type ShareBar = (shape: BarShape, pieces: readonly BarPiece[], address: bigint) => Disposable | undefined
 
 interface Placement {
   readonly address: bigint
@@ -36,6 +40,7 @@ export class BarPlacements {
   readonly #state: DeviceState
   readonly #events: DeviceEvents
   readonly #bars: readonly PlaceableBar[]
+  readonly #share: ShareBar | undefined
 
   constructor(
     vmm: Vmm,
@@ -43,7 +48,9 @@ export class BarPlacements {
     events: DeviceEvents,
     shapes: readonly BarShape[],
     windows: readonly EmulatedWindow[],
+    share?: ShareBar,
   ) {
+    this.#share = share
     this.#vmm = vmm
     this.#state = state
     this.#events = events
@@ -88,6 +95,9 @@ export class BarPlacements {
     const holds: Disposable[] = []
     try {
       for (const piece of bar.pieces) holds.push(this.#hold(bar, piece, address + piece.offset))
+      // Given back first: the others must not reach what is no longer there.
+      const shared = this.#share?.(bar.shape, bar.pieces, address)
+      if (shared !== undefined) holds.push(shared)
       bar.placement = { address, holds }
     } catch (error) {
       this.#events.report({ kind: 'bar-not-placed', bar: bar.shape.index, address, reason: reasonOf(error) })
@@ -119,17 +129,4 @@ export class BarPlacements {
       this.#events.report({ kind: 'bar-not-withdrawn', bar: shape.index, address, reason: reasonOf(error) })
     }
   }
-}
-
-/** Gives every one back, also if one of them fails; the first failure is thrown then. */
-function release(holds: readonly Disposable[]): void {
-  const failures: unknown[] = []
-  for (const hold of [...holds].reverse()) {
-    try {
-      hold[Symbol.dispose]()
-    } catch (error) {
-      failures.push(error)
-    }
-  }
-  if (failures.length > 0) throw failures[0]
 }

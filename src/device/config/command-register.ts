@@ -10,6 +10,8 @@ import { type ConfigOverlay, type DwordWrite, merge, watched } from './config-ov
 import { forwardWrite } from './forward-write.js'
 import type { HardwareConfig } from './hardware-config.js'
 
+const busMaster = Command.mask('busMaster')
+const decoders = Command.mask('memorySpace', 'ioSpace')
 const memorySpace = Command.mask('memorySpace')
 /** Kept here as the guest has them. The others are the hardware's. */
 const kept = Command.mask('ioSpace', 'memorySpace', 'busMaster')
@@ -50,8 +52,19 @@ export class CommandRegister {
     return this.#readCommand() !== undefined && this.#writeCommand(this.#state.command)
   }
 
+  /** Takes the device off the bus for good: the first thing of whoever takes it away from its guest. */
+  masterNoMore(): void {
+    this.#clear(busMaster)
+  }
+
+  /** The last thing, once no BAR is in the guest any more. */
+  decodeNoMore(): void {
+    this.#clear(busMaster | decoders)
+    this.#state.command = 0
+  }
+
   /** Switches bits off in the hardware, as far as it can be read. */
-  clear(bits: number): void {
+  #clear(bits: number): void {
     const raw = this.#readCommand()
     if (raw !== undefined && (raw & bits) !== 0) this.#hardware.write(headerOffset.command, 2, raw & ~bits)
   }

@@ -8,16 +8,14 @@ export interface WantedInterrupts {
   readonly kind: Extract<InterruptKind, 'intx' | 'msi' | 'msix'>
   /** Vectors 0 to n-1. */
   readonly destinations: Destinations
+  /** An eventfd by which the kernel unmasks INTx alone, at the guest's end of interrupt. */
+  readonly resample?: number
 }
 
 function isSame(a: InterruptDestination | undefined, b: InterruptDestination | undefined): boolean {
   if (a === undefined || b === undefined) return a === b
   if ('eventfd' in a) return 'eventfd' in b && a.eventfd === b.eventfd
   return 'signal' in b && a.signal === b.signal
-}
-
-function areSame(a: Destinations, b: Destinations): boolean {
-  return a.length === b.length && a.every((each, i) => isSame(each, b[i]))
 }
 
 export class DeliveredInterrupts {
@@ -38,9 +36,10 @@ export class DeliveredInterrupts {
     const before = this.#current
     if (before?.kind !== wanted?.kind) this.#disable()
     if (wanted === undefined) return
-    if (before?.kind === wanted.kind && areSame(before.destinations, wanted.destinations)) return
     try {
-      this.#interrupts.enable(wanted.kind, wanted.destinations)
+      if (before?.kind !== wanted.kind || before.destinations.length !== wanted.destinations.length)
+        this.#enable(wanted)
+      else this.#retarget(wanted, before.destinations)
       this.#current = wanted
     } catch (error) {
       this.#events.report({ kind: 'interrupts-failed', reason: reasonOf(error) })
@@ -63,6 +62,18 @@ export class DeliveredInterrupts {
   /** Somebody else has disabled everything. */
   forget(): void {
     this.#current = undefined
+  }
+
+  #enable({ kind, destinations, resample }: WantedInterrupts): void {
+    this.#interrupts.enable(kind, destinations)
+    if (resample !== undefined) this.#interrupts.unmaskBy(kind, resample)
+  }
+
+  /** One by one, and only those that changed: enabling all anew could lose a signal of the others. */
+  #retarget({ kind, destinations }: WantedInterrupts, before: Destinations): void {
+    for (const [vector, destination] of destinations.entries()) {
+      if (!isSame(destination, before[vector])) this.#interrupts.retarget(kind, vector, destination)
+    }
   }
 
   #disable(): void {

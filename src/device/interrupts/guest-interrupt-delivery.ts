@@ -28,6 +28,8 @@ export class GuestInterruptDelivery {
   readonly #state: DeviceState
   readonly #delivered: DeliveredInterrupts
   readonly #line: LineRoute | undefined
+  /** Whether the kernel can unmask INTx by the VMM's eventfd. */
+  readonly #resamples: boolean
 
   constructor({ fn, vmm, hardware, state, events, msi, msix }: GuestInterruptParts) {
     this.#state = state
@@ -40,6 +42,7 @@ export class GuestInterruptDelivery {
     if (msi !== undefined) {
       this.msi = new Msi(Msi.shapeOf(hardware, msi, offered('msi')), state, vmm.interrupts, changed)
     }
+    this.#resamples = fn.interrupts.canUnmaskByEventfd
     const pin = hardware.read(headerOffset.interruptPin, 1) ?? 0
     const hasLine = pin >= 1 && pin <= 4 && fn.interrupts.info('intx').count > 0
     this.#line = hasLine ? vmm.interrupts.openLine(pin, () => this.#delivered.unmaskIntx()) : undefined
@@ -90,12 +93,15 @@ export class GuestInterruptDelivery {
     this.msi?.vectors.close()
   }
 
+  /** Everything off, and nothing signalled, until the next `sync`. */
+  suspend(): void {
+    this.#delivered.set(undefined)
+    this.forget()
+  }
+
   /** Everything off, and every route and line given back. */
   close(): void {
-    this.#delivered.set(undefined)
-    this.msix?.vectors.close()
-    this.msi?.vectors.close()
-    this.#line?.lower()
+    this.suspend()
     this.#line?.[Symbol.dispose]()
   }
 
@@ -105,6 +111,9 @@ export class GuestInterruptDelivery {
   }
 
   #intx(): WantedInterrupts | undefined {
-    return this.#line === undefined ? undefined : { kind: 'intx', destinations: [this.#line.destination] }
+    if (this.#line === undefined) return undefined
+    const { destination, resample } = this.#line
+    const how = this.#resamples && resample !== undefined ? { resample } : {}
+    return { kind: 'intx', destinations: [destination], ...how }
   }
 }

@@ -106,7 +106,7 @@ export class Msi implements VectorRegisters {
     return (this.#state.msiMask & (1 << vector)) !== 0
   }
 
-  /** The low bits of the data say which vector it is (PCIe 6.0 6.1.4.2). */
+  /** The low bits of the data say which vector it is (PCIe 6.0 7.7.1.5). */
   message(vector: number): MsiMessage {
     const count = this.count()
     return { address: this.#state.msiAddress, data: (this.#state.msiData & ~(count - 1)) | vector }

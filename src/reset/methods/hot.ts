@@ -21,7 +21,8 @@ export const hotMethod: Method = {
     const reached = new Set(scope.ok ? scope.affected.map((affected) => affected.address) : [])
     // The kernel restores their Command too, as it was: theirs must be quiet before, as ours is.
     for (const companion of context.companions) {
-      if (companion !== context.fn && reached.has(companion.address)) quiesce(companion, context.evidence)
+      if (companion === context.fn || !reached.has(companion.address)) continue
+      quiesce(companion, context.evidence, () => context.takeAlong?.(companion))
     }
     return callKernel(context, () => context.fn.hotReset())
   },

@@ -11,6 +11,8 @@ export interface MethodContext {
   readonly evidence: Evidence
   /** Open functions of the same owner, quiesced before a reset that takes them along. */
   readonly companions: readonly PhysicalFunction[]
+  /** Called for each of them that a reset is about to take along, once its Bus Master is off. */
+  readonly takeAlong?: ((companion: PhysicalFunction) => void) | undefined
   /** The caller's wish to end early: no further attempt is made, and no call in the kernel is waited for. */
   readonly signal?: AbortSignal | undefined
 }

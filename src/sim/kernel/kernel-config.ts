@@ -1,14 +1,14 @@
 import { hex } from '../../bits/hex.js'
 import { QuiesceError } from '../../errors/quiesce-error.js'
 import type { AccessWidth, ConfigSpace } from '../../function/config-space.js'
+import type { BarDeclaration } from '../../kit/config-declaration.js'
+import { flagsOf } from '../../kit/config-layout.js'
 import { AfControl, afOffset } from '../../pci/capabilities/af.js'
 import { DeviceControl, pcieOffset } from '../../pci/capabilities/pcie.js'
 import { PmControlStatus, pmOffset } from '../../pci/capabilities/pm.js'
 import { capabilityId } from '../../pci/capability-ids.js'
 import { Command } from '../../pci/command.js'
 import { headerOffset } from '../../pci/header.js'
-import type { BarDeclaration } from '../config-declaration.js'
-import { flagsOf } from '../config-layout.js'
 import type { KernelDevice } from './kernel-device.js'
 import { runBlocking } from './kernel-process.js'
 import { setPowerState } from './power-transition.js'
@@ -76,6 +76,10 @@ export class KernelConfig implements ConfigSpace {
     }
     if (offset === headerOffset.command && this.#device.hardware.declaration.isVirtualFunction !== true) {
       this.#device.memoryEnabled = (value & Command.mask('memorySpace')) !== 0
+    }
+    if (offset === headerOffset.command) {
+      const { intxDisable } = Command.decode(this.#virtual.get(headerOffset.command, 2))
+      this.#device.onIntxDisable(intxDisable)
     }
     this.#actOnCapabilities(offset, width, value)
   }

@@ -31,6 +31,8 @@ export class KernelDevice {
   /** The power state that the kernel believes in. */
   powerState = 0
   powerSave: SavedState | undefined
+  /** Called when the owner writes Command, with Interrupt Disable as it wrote it. */
+  onIntxDisable: (isDisabled: boolean) => void = () => {}
   isResetting = false
   isClosed = false
 

@@ -27,11 +27,14 @@ const messageControls = {
 export class KernelInterrupts implements Interrupts {
   readonly #device: KernelDevice
   readonly #enabled = new Map<InterruptKind, Destinations>()
+  readonly canUnmaskByEventfd = false
   #isIntxMasked = false
+  #isIntxDisabled = false
 
   constructor(device: KernelDevice) {
     this.#device = device
     device.hardware.lines.sink = (kind, vector) => this.#deliver(kind, vector)
+    device.onIntxDisable = (isDisabled) => this.#disableIntx(isDisabled)
   }
 
   info(kind: InterruptKind): InterruptInfo {
@@ -58,19 +61,29 @@ export class KernelInterrupts implements Interrupts {
     const other = exclusive.find((each) => each !== kind && this.#enabled.has(each))
     if (exclusive.includes(kind) && other !== undefined)
       throw this.#invalid(`Cannot enable ${kind}: ${other} is enabled`)
-    if (destinations.some((destination) => destination !== undefined && 'eventfd' in destination)) {
-      throw new QuiesceError('UNSUPPORTED', `Cannot enable ${kind}: the simulator has no eventfds`, {
-        device: this.#device.address,
-        hint: 'Give a signal callback as the destination',
-      })
-    }
+    for (const destination of destinations) this.#assertIsCallback(`enable ${kind}`, destination)
     this.#device.assertNotResetting('BUSY', `enable ${kind}`)
     this.#enabled.set(kind, [...destinations])
     this.#setMessageEnable(kind, true)
     if (kind === 'intx') {
-      this.#isIntxMasked = false
+      this.#isIntxMasked = this.#isIntxDisabled
       this.#device.hardware.lines.deliverIntx()
     }
+  }
+
+  retarget(kind: InterruptKind, vector: number, destination: InterruptDestination | undefined): void {
+    const what = `give vector ${vector} of ${kind} another destination`
+    this.#device.assertOpen(what)
+    const destinations = this.#enabled.get(kind)
+    if (destinations === undefined || !(vector in destinations)) {
+      throw new QuiesceError('USAGE', `Cannot ${what}: it is not enabled`, { device: this.#device.address })
+    }
+    this.#assertIsCallback(what, destination)
+    this.#device.assertNotResetting('BUSY', what)
+    this.#enabled.set(
+      kind,
+      destinations.map((each, i) => (i === vector ? destination : each)),
+    )
   }
 
   disable(kind: InterruptKind): void {
@@ -84,13 +97,49 @@ export class KernelInterrupts implements Interrupts {
     this.#device.assertNotResetting('BUSY', `unmask ${kind}`)
     if (kind !== 'intx') throw this.#invalid(`Cannot unmask ${kind}: only INTx is masked at delivery`)
     if (!this.#enabled.has('intx')) throw this.#invalid('Cannot unmask intx: it is not enabled')
-    this.#isIntxMasked = false
-    this.#device.hardware.lines.deliverIntx()
+    this.#unmaskIntx()
+  }
+
+  unmaskBy(kind: InterruptKind): void {
+    throw new QuiesceError('UNSUPPORTED', `Cannot have ${kind} unmasked by an eventfd: the simulator has none`, {
+      device: this.#device.address,
+      hint: 'Unmask it at the end of each interrupt',
+    })
+  }
+
+  /** The owner wrote Interrupt Disable: the bit is the kernel's to keep, and it masks the line instead (`virq_disabled`). */
+  #disableIntx(isDisabled: boolean): void {
+    if (this.#isIntxDisabled === isDisabled) return
+    this.#isIntxDisabled = isDisabled
+    if (isDisabled) this.#isIntxMasked = true
+    else this.#unmaskIntx()
+  }
+
+  /** The kernel speaks to the owner: an uncorrectable error, or it wants the device back. False if nobody listens. */
+  signalOwner(kind: 'err' | 'req'): boolean {
+    const destination = this.#enabled.get(kind)?.[0]
+    if (destination === undefined || !('signal' in destination)) return false
+    destination.signal()
+    return true
   }
 
   /** As the kernel's close of the device does. */
   disableAll(): void {
     for (const kind of interruptKinds) this.#tearDown(kind)
+  }
+
+  #unmaskIntx(): void {
+    if (this.#isIntxDisabled) return
+    this.#isIntxMasked = false
+    this.#device.hardware.lines.deliverIntx()
+  }
+
+  #assertIsCallback(what: string, destination: InterruptDestination | undefined): void {
+    if (destination === undefined || 'signal' in destination) return
+    throw new QuiesceError('UNSUPPORTED', `Cannot ${what}: the simulator has no eventfds`, {
+      device: this.#device.address,
+      hint: 'Give a signal callback as the destination',
+    })
   }
 
   #tearDown(kind: InterruptKind): void {

@@ -1,7 +1,7 @@
 import { QuiesceError } from '../../errors/quiesce-error.js'
 import type { Region } from '../../function/region.js'
-import type { BarDeclaration } from '../config-declaration.js'
-import type { RegisterWidth } from '../device-logic.js'
+import type { BarDeclaration } from '../../kit/config-declaration.js'
+import type { RegisterWidth } from '../../kit/device-model.js'
 import type { KernelDevice } from './kernel-device.js'
 
 const widths: readonly number[] = [1, 2, 4, 8]
@@ -14,6 +14,7 @@ export class KernelRegion implements Region {
   readonly writable = true
   readonly mappable: Region['mappable'] = []
   readonly file: Region['file'] = undefined
+  readonly share: Region['share'] = undefined
   readonly #device: KernelDevice
   readonly #bar: BarDeclaration
 

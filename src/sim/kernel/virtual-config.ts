@@ -2,12 +2,12 @@
 // kernel's copy and not from the device, and which bits its writes reach at all.
 
 import type { AccessWidth } from '../../function/config-space.js'
+import { flagsOf } from '../../kit/config-layout.js'
 import { pcieOffset } from '../../pci/capabilities/pcie.js'
 import { pmOffset } from '../../pci/capabilities/pm.js'
 import { capabilityId } from '../../pci/capability-ids.js'
 import { Command } from '../../pci/command.js'
 import { headerOffset } from '../../pci/header.js'
-import { flagsOf } from '../config-layout.js'
 import type { SimulatedHardware } from '../simulated-hardware.js'
 
 export class VirtualConfig {

@@ -2,7 +2,8 @@
 // started, whatever happens to the device in between.
 import { QuiesceError } from '../../errors/quiesce-error.js'
 import type { PhysicalFunction } from '../../function/physical-function.js'
-import type { DeviceHost, DeviceLogic, DmaRequest, RegisterWidth } from '../device-logic.js'
+import type { RegisterWidth } from '../../kit/device-model.js'
+import type { DeviceHost, DeviceLogic, DmaRequest } from '../device-logic.js'
 import { writeRegister } from '../region-access.js'
 import type { ScheduledEvent } from '../virtual-clock.js'
 

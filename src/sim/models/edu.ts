@@ -1,4 +1,4 @@
-import { msi } from '../capabilities.js'
+import { msi } from '../../kit/capabilities.js'
 import type { FunctionDeclaration, SimulatedModel } from '../simulated-model.js'
 import { EduDevice, startEduTransfer } from './edu-device.js'
 

@@ -2,10 +2,11 @@
 // other command ends with Invalid Command Opcode.
 import { QuiesceError } from '../../errors/quiesce-error.js'
 import type { PhysicalFunction } from '../../function/physical-function.js'
-import type { DeviceHost, DeviceLogic, DmaRequest, RegisterWidth } from '../device-logic.js'
+import type { RegisterWidth } from '../../kit/device-model.js'
+import { readWords, type WordBank, writeWords } from '../../kit/word-registers.js'
+import type { DeviceHost, DeviceLogic, DmaRequest } from '../device-logic.js'
 import { readRegister, writeRegister } from '../region-access.js'
 import type { ScheduledEvent } from '../virtual-clock.js'
-import { readWords, type WordBank, writeWords } from '../word-registers.js'
 
 /** Offsets of the controller registers (3.1). */
 export const nvmeRegister = {

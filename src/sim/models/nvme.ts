@@ -1,4 +1,4 @@
-import { msix, pciExpress, powerManagement, serialNumber } from '../capabilities.js'
+import { msix, pciExpress, powerManagement, serialNumber } from '../../kit/capabilities.js'
 import type { SimulatedModel } from '../simulated-model.js'
 import { NvmeController, startIdentify } from './nvme-controller.js'
 

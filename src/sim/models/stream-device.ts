@@ -2,10 +2,11 @@
 // registers; BAR 2, where there is one, shows the same registers in I/O space.
 import { QuiesceError } from '../../errors/quiesce-error.js'
 import type { PhysicalFunction } from '../../function/physical-function.js'
-import type { DeviceHost, DeviceLogic, DmaRequest, RegisterWidth } from '../device-logic.js'
+import type { RegisterWidth } from '../../kit/device-model.js'
+import { readWords, type WordBank, writeWords } from '../../kit/word-registers.js'
+import type { DeviceHost, DeviceLogic, DmaRequest } from '../device-logic.js'
 import { writeRegister } from '../region-access.js'
 import type { ScheduledEvent } from '../virtual-clock.js'
-import { readWords, type WordBank, writeWords } from '../word-registers.js'
 
 /** Offsets of the 32-bit registers. */
 export const streamRegister = {

@@ -1,6 +1,6 @@
 // Functions with the streaming engine, and what distinguishes them in config space.
-import { advancedFeatures, msi, msix, pciExpress, powerManagement, serialNumber } from '../capabilities.js'
-import type { BarDeclaration, CapabilityDeclaration, ConfigDeclaration } from '../config-declaration.js'
+import { advancedFeatures, msi, msix, pciExpress, powerManagement, serialNumber } from '../../kit/capabilities.js'
+import type { BarDeclaration, CapabilityDeclaration, ConfigDeclaration } from '../../kit/config-declaration.js'
 import type { FunctionDeclaration } from '../simulated-model.js'
 import { StreamDevice, startStream } from './stream-device.js'
 

@@ -46,4 +46,5 @@ export const iommufdIoctl = table(0x80, {
   IOMMU_IOAS_IOVA_RANGES: 4,
   IOMMU_IOAS_MAP: 5,
   IOMMU_IOAS_UNMAP: 6,
+  IOMMU_IOAS_MAP_FILE: 15,
 })

@@ -32,3 +32,14 @@ export const IommuIoasUnmap = struct('iommu_ioas_unmap', {
   iova: 'u64',
   length: 'u64',
 })
+
+/** As `iommu_ioas_map`, of a memfd or a dma-buf; `start` is an offset into it. */
+export const IommuIoasMapFile = struct('iommu_ioas_map_file', {
+  size: 'u32',
+  flags: 'u32',
+  ioas_id: 'u32',
+  fd: 's32',
+  start: 'u64',
+  length: 'u64',
+  iova: 'u64',
+})

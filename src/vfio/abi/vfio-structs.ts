@@ -41,6 +41,7 @@ export const IrqInfo = struct('vfio_irq_info', { argsz: 'u32', flags: 'u32', ind
 /** Followed by `data`: nothing, one byte, or one s32 eventfd per vector. */
 export const IrqSet = struct('vfio_irq_set', { argsz: 'u32', flags: 'u32', index: 'u32', start: 'u32', count: 'u32' })
 
+/** `group_id` of a device that was opened by its group; of one opened as a character device, an s32 `devid`. */
 export const PciDependentDevice = struct('vfio_pci_dependent_device', {
   group_id: 'u32',
   segment: 'u16',
@@ -55,6 +56,16 @@ export const PciHotResetInfo = struct('vfio_pci_hot_reset_info', { argsz: 'u32',
 export const PciHotReset = struct('vfio_pci_hot_reset', { argsz: 'u32', flags: 'u32', count: 'u32' })
 
 export const DeviceFeature = struct('vfio_device_feature', { argsz: 'u32', flags: 'u32' })
+
+/** What `VFIO_DEVICE_FEATURE_DMA_BUF` takes, followed by `nr_ranges` times `vfio_region_dma_range`. */
+export const FeatureDmaBuf = struct('vfio_device_feature_dma_buf', {
+  region_index: 'u32',
+  open_flags: 'u32',
+  flags: 'u32',
+  nr_ranges: 'u32',
+})
+
+export const RegionDmaRange = struct('vfio_region_dma_range', { offset: 'u64', length: 'u64' })
 
 export const Type1Info = struct('vfio_iommu_type1_info', {
   argsz: 'u32',

@@ -22,16 +22,27 @@ function maker(closed: string[], stubborn: readonly string[], absent?: string) {
 }
 
 describe('devices that are open together', () => {
+  it('are opened the way that was asked for', async () => {
+    const ways: string[] = []
+    const make = maker([], [])
+    const noting = (way: string) => {
+      ways.push(way)
+      return make.sim()
+    }
+    await using _ = await openTargets(targets, 'cdev', { sim: noting, pci: noting })
+    assert.deepEqual(ways, ['cdev'])
+  })
+
   it('are all closed, last first, even where one cannot be', async () => {
     const closed: string[] = []
-    const opened = await openTargets(targets, maker(closed, ['sim:edu']))
+    const opened = await openTargets(targets, 'auto', maker(closed, ['sim:edu']))
     await assert.rejects(async () => opened[Symbol.asyncDispose](), { message: 'cannot close sim:edu' })
     assert.deepEqual(closed, ['sim:nvme', 'sim:edu', 'sim:flr'])
   })
 
   it('say of each that could not be closed', async () => {
     const closed: string[] = []
-    const opened = await openTargets(targets, maker(closed, ['sim:edu', 'sim:flr']))
+    const opened = await openTargets(targets, 'auto', maker(closed, ['sim:edu', 'sim:flr']))
     await assert.rejects(
       async () => opened[Symbol.asyncDispose](),
       (error) => {
@@ -44,9 +55,11 @@ describe('devices that are open together', () => {
 
   it('are closed where one cannot be opened, and the first error is the one that counts', async () => {
     const closed: string[] = []
-    await assert.rejects(openTargets(targets, maker(closed, [], 'sim:nvme')), { message: 'cannot open sim:nvme' })
+    await assert.rejects(openTargets(targets, 'auto', maker(closed, [], 'sim:nvme')), {
+      message: 'cannot open sim:nvme',
+    })
     assert.deepEqual(closed, ['sim:edu', 'sim:flr'])
-    const opening = openTargets(targets, maker(closed, ['sim:edu'], 'sim:nvme'))
+    const opening = openTargets(targets, 'auto', maker(closed, ['sim:edu'], 'sim:nvme'))
     await assert.rejects(opening, { message: 'cannot open sim:nvme; cannot close sim:edu' })
     assert.deepEqual(closed, ['sim:edu', 'sim:flr', 'sim:edu', 'sim:flr'])
   })

@@ -60,6 +60,7 @@ const cases: readonly (readonly [typed: string, status: number, says: RegExp])[]
   ['reset sim:edu --timeout 5s --timeout 5s', 64, /Cannot use --timeout twice/],
   ['list --sysroot @ --sysroot @', 64, /Cannot use --sysroot twice/],
   ['reset sim:edu --order backwards', 64, /Cannot use --order "backwards"/],
+  ['reset sim:edu --backend fast', 64, /Cannot use --backend "fast"/],
   ['reset sim:edu --timeout soon', 64, /Cannot use --timeout "soon"/],
   ['reset sim:edu --timeout 0', 64, /Cannot use --timeout "0"/],
   ['reset sim:edu --timeout -5s', 64, /--timeout/],

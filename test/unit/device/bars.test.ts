@@ -78,6 +78,7 @@ describe('BAR registers of an assigned device', () => {
           writable: false,
           mappable: [],
           file: undefined,
+          share: undefined,
           read: (offset: bigint, into: Uint8Array) =>
             into.set(rom.subarray(Number(offset), Number(offset) + into.length)),
           write: () => assert.fail('a ROM is not written'),

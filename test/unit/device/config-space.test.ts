@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { AssignedDevice } from '../../../src/device/assigned-device.js'
+import { pciExpress, powerManagement, serialNumber } from '../../../src/kit/capabilities.js'
+import type { ExtendedCapabilityDeclaration } from '../../../src/kit/config-declaration.js'
 import { walkCapabilities, walkExtendedCapabilities } from '../../../src/pci/capability-walk.js'
 import type { ConfigReader } from '../../../src/pci/config-reader.js'
-import { pciExpress, powerManagement, serialNumber } from '../../../src/sim/capabilities.js'
-import type { ExtendedCapabilityDeclaration } from '../../../src/sim/config-declaration.js'
 import { customFunction, openModel, openOn } from './device-fixture.js'
 
 const ari = { id: 0x0e, version: 1, length: 8, fields: [{ offset: 4, width: 4, value: 0x0000_0100 }] } as const

@@ -2,9 +2,10 @@
 import { AssignedDevice, type AssignedDeviceOptions } from '../../../src/device/assigned-device.js'
 import type { ReportedDeviceEvent } from '../../../src/device/device-event.js'
 import type { ConfigSpace } from '../../../src/function/config-space.js'
+import type { Interrupts } from '../../../src/function/interrupts.js'
 import type { PhysicalFunction } from '../../../src/function/physical-function.js'
 import type { Region, RegionArea } from '../../../src/function/region.js'
-import type { ConfigDeclaration } from '../../../src/sim/config-declaration.js'
+import type { ConfigDeclaration } from '../../../src/kit/config-declaration.js'
 import { createSimulatedFunction } from '../../../src/sim/create-simulated-function.js'
 import { IommuDomain } from '../../../src/sim/iommu.js'
 import { StreamDevice, startStream } from '../../../src/sim/models/stream-device.js'
@@ -22,6 +23,8 @@ export interface OpenDevice {
 }
 
 export interface Overrides {
+  /** What it is plugged into; one with no memory if not given. */
+  readonly vmm?: RecordingVmm
   /** Replaces parts of the function that the device sees. */
   readonly override?: (fn: SimulatedFunction) => Partial<PhysicalFunction>
 }
@@ -49,8 +52,8 @@ function logging(config: ConfigSpace, log: string[]): ConfigSpace {
 }
 
 export function openOn(fn: SimulatedFunction, options: AssignedDeviceOptions & Overrides = {}): OpenDevice {
-  const log: string[] = []
-  const vmm = new RecordingVmm(log)
+  const vmm = options.vmm ?? new RecordingVmm()
+  const { log } = vmm
   const events: ReportedDeviceEvent[] = []
   const parts = options.override?.(fn) ?? {}
   const seen = overriding(fn, { ...parts, config: logging(parts.config ?? fn.config, log) })
@@ -95,7 +98,7 @@ export function customFunction(config: Partial<ConfigDeclaration>): SimulatedFun
 }
 
 /** A region whose file can be mapped. */
-export function mappable(region: Region | undefined, areas: readonly RegionArea[]): Region {
+export function mappable(region: Region | undefined, areas: readonly RegionArea[], share?: Region['share']): Region {
   if (region === undefined) throw new Error('there is no such region')
   return {
     index: region.index,
@@ -104,8 +107,24 @@ export function mappable(region: Region | undefined, areas: readonly RegionArea[
     writable: true,
     mappable: areas,
     file: { fd: 7, offset: BigInt(region.index) << 40n },
+    share,
     read: (offset, into) => region.read(offset, into),
     write: (offset, from) => region.write(offset, from),
+  }
+}
+
+/** The function's interrupts with some parts replaced. */
+export function withInterrupts(fn: SimulatedFunction, parts: Partial<Interrupts>): Interrupts {
+  const { interrupts } = fn
+  return {
+    canUnmaskByEventfd: interrupts.canUnmaskByEventfd,
+    info: (kind) => interrupts.info(kind),
+    enable: (kind, destinations) => interrupts.enable(kind, destinations),
+    retarget: (kind, vector, destination) => interrupts.retarget(kind, vector, destination),
+    disable: (kind) => interrupts.disable(kind),
+    unmask: (kind) => interrupts.unmask(kind),
+    unmaskBy: (kind) => interrupts.unmaskBy(kind),
+    ...parts,
   }
 }
 

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { AssignedDevice } from '../../../src/device/assigned-device.js'
+import type { ReportedDeviceEvent } from '../../../src/device/device-event.js'
 import { createSimulatedFunction } from '../../../src/sim/create-simulated-function.js'
 import { simulatedModels } from '../../../src/sim/models/simulated-models.js'
-import { enableBar0, guestCapability, openModel } from './device-fixture.js'
+import { enableBar0, guestCapability, openModel, withInterrupts } from './device-fixture.js'
 import { RecordingVmm } from './recording-vmm.js'
 
 const at = 0xe000_0000
@@ -84,23 +85,47 @@ describe('an assigned device', () => {
     assert.equal(fn.config.read(0, 2), 0xfffe)
   })
 
-  it('tells that the kernel wants it back', () => {
-    let ask: (() => void) | undefined
-    const { events } = openModel('flr', {
-      override: (fn) => ({
-        interrupts: {
-          info: (kind) => fn.interrupts.info(kind),
-          disable: (kind) => fn.interrupts.disable(kind),
-          unmask: (kind) => fn.interrupts.unmask(kind),
-          enable: (kind, destinations) => {
-            const [first] = destinations
-            if (kind === 'req' && first !== undefined && 'signal' in first) ask = first.signal
-          },
+  it('tells that the kernel wants it back, and its owner closes it', async () => {
+    const fn = createSimulatedFunction('flr')
+    const vmm = new RecordingVmm()
+    const events: ReportedDeviceEvent[] = []
+    const closed = new Promise<void>((resolve, reject) => {
+      const device = AssignedDevice.open(fn, vmm, {
+        onEvent: (event) => {
+          events.push(event)
+          if (event.kind === 'release-requested') device.close().then(resolve, reject)
         },
+      })
+      enableBar0(device, at, 6)
+    })
+    assert.ok(fn.interrupts.signalOwner('req'), 'somebody listens')
+    await closed
+    assert.deepEqual(events, [{ kind: 'release-requested', suppressed: 0 }])
+    assert.throws(() => fn.config.read(0, 4), { code: 'CLOSED' })
+    assert.equal(fn.hardware.busMaster, false)
+    assert.equal(vmm.traps.size + vmm.openLines, 0)
+    assert.equal(fn.interrupts.signalOwner('req'), false, 'nobody listens any more')
+  })
+
+  it('tells of an uncorrectable error, and goes on as the owner decides', async () => {
+    const { device, fn, events } = openModel('flr')
+    assert.ok(fn.interrupts.signalOwner('err'))
+    assert.deepEqual(events, [{ kind: 'device-error', suppressed: 0 }])
+    assert.equal(device.isUsable, true)
+    await device.reset()
+    assert.ok(fn.interrupts.signalOwner('err'), 'a reset leaves it listening')
+  })
+
+  it('listens to what there is: a function without PCI Express has no ERR', () => {
+    const { fn } = openModel('flr', {
+      override: (fn) => ({
+        interrupts: withInterrupts(fn, {
+          info: (kind) => (kind === 'err' ? { ...fn.interrupts.info(kind), count: 0 } : fn.interrupts.info(kind)),
+        }),
       }),
     })
-    ask?.()
-    assert.deepEqual(events, [{ kind: 'release-requested', suppressed: 0 }])
+    assert.equal(fn.interrupts.signalOwner('err'), false)
+    assert.equal(fn.interrupts.signalOwner('req'), true)
   })
 
   it('shows its whole state as a plain tree', () => {

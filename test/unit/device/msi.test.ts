@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Interrupts } from '../../../src/function/interrupts.js'
-import type { CapabilityDeclaration } from '../../../src/sim/config-declaration.js'
+import type { CapabilityDeclaration } from '../../../src/kit/config-declaration.js'
 import { customFunction, enableBar0, guestCapability, openModel, openOn } from './device-fixture.js'
 
 const at = 0xe000_0000
@@ -21,10 +21,15 @@ function kernel(count: number) {
       signals.splice(0, signals.length)
       for (const each of destinations) signals.push(each !== undefined && 'signal' in each ? each.signal : undefined)
     },
+    retarget: (_, vector, destination) => {
+      signals[vector] = destination !== undefined && 'signal' in destination ? destination.signal : undefined
+    },
     disable: () => {
       signals.length = 0
     },
     unmask: () => {},
+    canUnmaskByEventfd: false,
+    unmaskBy: () => {},
   }
   return { signals, interrupts }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { streamRegister } from '../../../src/sim/models/stream-device.js'
-import { enableBar0, guestCapability, type OpenDevice, openModel } from './device-fixture.js'
+import { enableBar0, guestCapability, type OpenDevice, openModel, withInterrupts } from './device-fixture.js'
 
 const at = 0xe000_0000
 const table = BigInt(at) + 0x2000n
@@ -146,41 +146,45 @@ describe('MSI-X of an assigned device', () => {
     assert.equal(open.device.inspect().interrupts.kind, 'intx')
   })
 
-  it('sets nothing up anew where nothing changes', () => {
-    let enables = 0
+  it('changes only the vector that the guest changed', () => {
+    const calls: string[] = []
     const open = ready({
       override: (fn) => ({
-        interrupts: {
-          info: (kind) => fn.interrupts.info(kind),
-          disable: (kind) => fn.interrupts.disable(kind),
-          unmask: (kind) => fn.interrupts.unmask(kind),
+        interrupts: withInterrupts(fn, {
           enable: (kind, destinations) => {
-            if (kind === 'msix') enables += 1
+            calls.push(`enable ${kind}`)
             fn.interrupts.enable(kind, destinations)
           },
-        },
+          retarget: (kind, vector, destination) => {
+            calls.push(`retarget ${vector} of ${kind}`)
+            fn.interrupts.retarget(kind, vector, destination)
+          },
+        }),
       }),
     })
+    calls.length = 0
     program(open, 0, 0x20)
     open.device.writeConfig(open.control, 2, enable)
-    assert.equal(enables, 1)
+    assert.deepEqual(calls, ['enable msix'])
     open.device.writeConfig(open.control, 2, enable)
     open.vmm.write32(table + 8n, 0x21)
     mask(open, 2, true)
-    assert.equal(enables, 1)
+    assert.deepEqual(calls, ['enable msix'], 'nothing changed but the message')
     mask(open, 0, true)
-    assert.equal(enables, 2)
+    program(open, 3, 0x23)
+    mask(open, 0, false)
+    const moved = ['retarget 0 of msix', 'retarget 3 of msix', 'retarget 0 of msix']
+    assert.deepEqual(calls, ['enable msix', ...moved])
   })
 
   it('is not shown where the kernel offers no vectors', () => {
     const { device } = openModel('flr', {
       override: (fn) => ({
-        interrupts: {
+        interrupts: withInterrupts(fn, {
           info: (kind) => ({ ...fn.interrupts.info(kind), count: 0 }),
           enable: () => assert.fail('there is nothing to enable'),
-          disable: (kind) => fn.interrupts.disable(kind),
           unmask: () => assert.fail('there is nothing to unmask'),
-        },
+        }),
       }),
     })
     assert.throws(() => guestCapability(device, 0x11))
@@ -191,14 +195,11 @@ describe('MSI-X of an assigned device', () => {
   it('says in an event that the kernel did not set it up', () => {
     const open = ready({
       override: (fn) => ({
-        interrupts: {
-          info: (kind) => fn.interrupts.info(kind),
-          disable: (kind) => fn.interrupts.disable(kind),
-          unmask: (kind) => fn.interrupts.unmask(kind),
+        interrupts: withInterrupts(fn, {
           enable: (kind) => {
             if (kind === 'msix') throw new Error('no vectors left')
           },
-        },
+        }),
       }),
     })
     program(open, 0, 0x20)

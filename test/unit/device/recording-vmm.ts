@@ -3,6 +3,8 @@ import type {
   AccessHandler,
   AddressSpace,
   FileRange,
+  GuestMemory,
+  GuestMemoryRange,
   LineRoute,
   MessageRoute,
   MsiMessage,
@@ -23,6 +25,26 @@ interface Mapped {
   readonly source: FileRange
 }
 
+/** The memory of a guest, as a test changes it. */
+export class ChangingMemory implements GuestMemory {
+  ranges: readonly GuestMemoryRange[]
+  readonly listeners = new Set<() => void>()
+
+  constructor(ranges: readonly GuestMemoryRange[] = []) {
+    this.ranges = ranges
+  }
+
+  onChange(listener: () => void): Disposable {
+    this.listeners.add(listener)
+    return { [Symbol.dispose]: () => void this.listeners.delete(listener) }
+  }
+
+  change(ranges: readonly GuestMemoryRange[]): void {
+    this.ranges = ranges
+    for (const listener of [...this.listeners]) listener()
+  }
+}
+
 export class RecordingVmm implements Vmm {
   readonly pageSize = 0x1000n
   /** In order; also written by others who want to be seen in the same order. */
@@ -38,14 +60,18 @@ export class RecordingVmm implements Vmm {
   openLines = 0
   /** The guest ends its INTx. */
   endOfInterrupt: () => void = () => {}
+  /** The eventfd of the guest's end of interrupt. */
+  resample: number | undefined
   /** What to refuse, by the line of the log. */
   refuse: (line: string) => boolean = () => false
 
-  constructor(log: string[] = []) {
+  constructor(log: string[] = [], memory = new ChangingMemory()) {
     this.log = log
+    this.memory = memory
   }
 
-  readonly memory = { ranges: [], onChange: () => ({ [Symbol.dispose]: () => {} }) }
+  /** Two of one guest have the same. */
+  readonly memory: ChangingMemory
 
   readonly interrupts = {
     openMessage: (): MessageRoute => this.#openMessage(),
@@ -145,6 +171,7 @@ export class RecordingVmm implements Vmm {
           this.isLineHigh = true
         },
       },
+      ...(this.resample === undefined ? {} : { resample: this.resample }),
       lower: () => {
         this.isLineHigh = false
       },

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { DeviceState } from '../../../src/device/device-state.js'
 import { fates, initialState, resetState } from '../../../src/device/device-state.js'
-import { pciExpress } from '../../../src/sim/capabilities.js'
+import { pciExpress } from '../../../src/kit/capabilities.js'
 import { streamIdentity, streamRegister } from '../../../src/sim/models/stream-device.js'
 import { customFunction, enableBar0, guestCapability, openModel, openOn } from './device-fixture.js'
 
@@ -57,7 +57,8 @@ describe('a Function Level Reset that the guest makes', () => {
     const trap = [...vmm.traps][0]
     device.writeConfig(guestCapability(device, 0x10) + 8, 2, 0x8000)
     assert.equal(device.readConfig(0, 4), 0xffff_ffff)
-    assert.equal(vmm.read32(BigInt(at)), 0xffff_ffff, 'a BAR that is still there')
+    assert.equal(vmm.traps.size, 0, 'its next access finds no BAR')
+    assert.equal(fn.hardware.busMaster, false)
     device.writeConfig(0x04, 2, 7)
     trap?.handler.write(BigInt(streamRegister.doorbell), Uint8Array.of(1, 0, 0, 0))
     assert.equal(fn.hardware.logic.busy, false)
@@ -210,15 +211,23 @@ describe('a device in quarantine', () => {
     assert.equal(vmm.read32(BigInt(at)), streamIdentity)
   })
 
-  it('does not end as long as the device is contained', async () => {
+  it('does not end as long as the device is contained, which a clean reset ends', async () => {
     const { device, fn } = openModel('flr')
     enableBar0(device, at, 6)
     fn.faults.set('bus-master-stuck', true)
     assert.equal((await device.reset()).verdict, 'contained')
     fn.faults.clear('bus-master-stuck')
-    assert.equal((await device.reset()).verdict, 'clean')
-    assert.equal(device.isUsable, false)
+    fn.faults.setAll({ 'reset-fails': 'EIO', 'hot-reset-fails': 'EIO' })
+    assert.equal((await device.reset()).verdict, 'quiesced')
+    assert.equal(device.isUsable, false, 'quiet, but not reset: no proof')
     assert.match(device.inspect().quarantine ?? '', /IOMMU/)
+    assert.equal(device.inspect().contained, true)
+    fn.faults.clear('reset-fails')
+    assert.equal((await device.reset()).verdict, 'clean')
+    assert.equal(device.isUsable, true)
+    assert.equal(device.inspect().contained, false)
+    enableBar0(device, at, 6)
+    assert.equal(fn.hardware.busMaster, true)
   })
 
   it('is not touched while a reset is stuck in the kernel', async () => {

@@ -1,10 +1,18 @@
 import assert from 'node:assert/strict'
+import { mkdirSync } from 'node:fs'
 import { describe, it } from 'node:test'
-import { type AssignabilityFacts, type Blocker, blockerError, findBlockers } from '../../../src/host/assignability.js'
+import {
+  type AssignabilityFacts,
+  type Blocker,
+  blockerError,
+  findBlockers,
+  isDeviceNodeUsable,
+} from '../../../src/host/assignability.js'
 import { readAssignabilityFacts } from '../../../src/host/assignability-facts.js'
 import { readIommuGroup } from '../../../src/host/iommu-group.js'
 import { readPciSummary } from '../../../src/host/pci-device.js'
 import { nodeAccess, readVfioAvailability } from '../../../src/host/vfio-availability.js'
+import { readVfioDeviceNode } from '../../../src/host/vfio-device-node.js'
 import { isVfioDriver, leavesGroupViable } from '../../../src/host/vfio-driver.js'
 import { type FakeDevice, type FakeTree, fakeTree } from './fake-sysfs.js'
 
@@ -35,8 +43,9 @@ function readyFacts(): AssignabilityFacts {
       resetMethods: [],
     },
     group: { group: '7', members: [{ address: '0000:03:00.0', driver }] },
-    vfio: { container: 'granted', driverLoaded: true, unsafeNoIommu: false, iommuGroups: true },
+    vfio: { container: 'granted', iommufd: 'missing', driverLoaded: true, unsafeNoIommu: false, iommuGroups: true },
     groupNode: 'granted',
+    deviceNode: undefined,
   }
 }
 
@@ -182,10 +191,54 @@ describe('the availability of VFIO', () => {
     using tree = fakeTree([ready], ['vfio/vfio'])
     assert.deepEqual(readVfioAvailability(tree.sysfs, tree.dev), {
       container: 'granted',
+      iommufd: 'missing',
       driverLoaded: true,
       unsafeNoIommu: false,
       iommuGroups: true,
     })
     assert.equal(nodeAccess(`${tree.dev}/vfio/9`), 'missing')
+  })
+})
+
+describe('a function that the kernel hands out as a character device', () => {
+  const path = '/dev/vfio/devices/vfio0'
+  const facts = (
+    changes: Partial<AssignabilityFacts['vfio']>,
+    access: 'granted' | 'denied' | 'missing' = 'granted',
+  ) => ({
+    ...readyFacts(),
+    vfio: { ...readyFacts().vfio, iommufd: 'granted' as const, ...changes },
+    deviceNode: { path, access },
+  })
+  const checks = (...args: Parameters<typeof findBlockers>) => findBlockers(...args).map(({ check }) => check)
+
+  it('needs neither a group’s file nor a container’s', () => {
+    const without = { ...facts({ container: 'missing' }), groupNode: 'missing' as const }
+    assert.equal(isDeviceNodeUsable(without), true)
+    assert.deepEqual(checks(without), [])
+    assert.deepEqual(checks(without, 'group'), ['vfio-container', 'group-node'])
+  })
+
+  it('can be opened by its group where this user may not open the device', () => {
+    assert.deepEqual(checks(facts({}, 'denied')), [])
+    assert.deepEqual(checks(facts({}, 'denied'), 'cdev'), ['permission'])
+    assert.match(
+      findBlockers(facts({}, 'denied'), 'cdev')[0]?.reason ?? '',
+      /may not open \/dev\/vfio\/devices\/vfio0$/,
+    )
+  })
+
+  it('says what is missing of either way', () => {
+    assert.deepEqual(checks(facts({ iommufd: 'missing' }), 'cdev'), ['iommufd'])
+    assert.deepEqual(checks(facts({ iommufd: 'denied', container: 'missing' })), ['permission'])
+    assert.deepEqual(checks({ ...facts({ container: 'missing' }), deviceNode: undefined }), ['device-node'])
+    assert.deepEqual(checks(facts({}, 'missing'), 'cdev'), ['device-node'])
+  })
+
+  it('is found in sysfs by the number that VFIO gave it', () => {
+    using tree = fakeTree([ready], [])
+    assert.equal(readVfioDeviceNode(tree.sysfs, tree.dev, ready.address), undefined)
+    mkdirSync(`${tree.sysfs}/bus/pci/devices/${ready.address}/vfio-dev/vfio12`, { recursive: true })
+    assert.equal(readVfioDeviceNode(tree.sysfs, tree.dev, ready.address), `${tree.dev}/vfio/devices/vfio12`)
   })
 })

@@ -220,3 +220,100 @@ describe('opening and closing', () => {
     assert.throws(() => fn.interrupts.enable('msi', [{ signal: () => {} }]), isClosed)
   })
 })
+
+describe('the end of a containment', () => {
+  it('attaches the device again, to what is mapped by then', async () => {
+    const { fn } = await openStreaming('flr')
+    assert.equal(fn.contain().ok, true)
+    assert.equal(await landsWithin(fn, 10), 0)
+    assert.deepEqual(fn.readmit(), { ok: true })
+    assert.notEqual(await landsWithin(fn, 10), 0)
+    const calls = fn.ledger.of('kernel-call').filter(({ call }) => call === 'readmit')
+    assert.deepEqual(
+      calls.map(({ phase, outcome }) => [phase, outcome]),
+      [
+        ['begin', undefined],
+        ['end', 'ok'],
+      ],
+    )
+    assert.deepEqual(
+      fn.ledger
+        .of('iommu')
+        .slice(-2)
+        .map(({ what }) => what),
+      ['detach', 'attach'],
+    )
+  })
+  it('lets memory be mapped again after it was unmapped, which alone lets nothing through', async () => {
+    const { fn, memory } = await openStreaming('flr', { containment: 'unmap-all' })
+    assert.equal(fn.contain().ok, true)
+    assert.deepEqual(fn.readmit(), { ok: true })
+    assert.equal(await landsWithin(fn, 10), 0)
+    fn.dma.map(iova, memory, 'read-write')
+    assert.notEqual(await landsWithin(fn, 10), 0)
+  })
+  it('is refused while another contained device would reach the memory, and does nothing where there is none', () => {
+    const { fn } = openWithMemory('flr', { containment: 'unmap-all' })
+    assert.deepEqual(fn.readmit(), { ok: true })
+    assert.equal(fn.dma.mappings.length, 1)
+    const other = createSimulatedFunction('af-flr', {
+      machine: fn.machine,
+      shareDmaWith: fn,
+      containment: 'unmap-all',
+    })
+    fn.contain()
+    other.contain()
+    const outcome = fn.readmit()
+    assert.equal(!outcome.ok && outcome.errno, 'EBUSY')
+    other[Symbol.dispose]()
+    assert.deepEqual(fn.readmit(), { ok: true })
+  })
+  it('is refused during a reset, and once it is closed', async () => {
+    const { fn } = openWithMemory('flr')
+    const reset = fn.reset()
+    const outcome = fn.readmit()
+    assert.equal(!outcome.ok && outcome.errno, 'EBUSY')
+    await reset
+    fn[Symbol.dispose]()
+    assert.throws(() => fn.readmit(), { code: 'CLOSED' })
+  })
+})
+
+describe('mapping a part of memory', () => {
+  it('shows the device that part, of memory that anybody made', async () => {
+    const fn = createSimulatedFunction('flr')
+    const memory = { bytes: new Uint8Array(0x3000), address: 0n, [Symbol.dispose]: () => {} }
+    fn.dma.mapBacking(iova, 4096n, { memory, offset: 0x1000n }, 'read-write')
+    fn.startDma({ iova, length: 4096 })
+    await fn.clock.sleep(5)
+    assert.ok(memory.bytes.subarray(0x1000, 0x2000).some((byte) => byte !== 0))
+    assert.ok([...memory.bytes.subarray(0, 0x1000), ...memory.bytes.subarray(0x2000)].every((byte) => byte === 0))
+  })
+  it('is refused beyond its end, off its pages, and for what is no memory of this process', () => {
+    const fn = createSimulatedFunction('flr')
+    const memory = fn.dma.allocate(0x2000n)
+    for (const [size, offset] of [
+      [0x2000n, 0x1000n],
+      [0x1000n, 0x800n],
+      [0x1000n, -0x1000n],
+    ] as const) {
+      assert.throws(() => fn.dma.mapBacking(iova, size, { memory, offset }, 'read'), { code: 'DMA_CONFLICT' })
+    }
+    for (const backing of [{ fd: 3, offset: 0n }, { hostAddress: 0x1000n }, { dmabuf: 3, offset: 0n }]) {
+      assert.throws(() => fn.dma.mapBacking(iova, 0x1000n, backing, 'read'), { code: 'UNSUPPORTED' })
+    }
+    assert.deepEqual([...fn.dma.backings], ['memory'])
+  })
+  it('is refused beyond the number of mappings that the machine takes', () => {
+    const fn = createSimulatedFunction('flr', { machine: new SimulatedMachine({ mappingLimit: 2 }) })
+    const memory = fn.dma.allocate(0x1000n)
+    assert.equal(createSimulatedFunction('flr').dma.mappingsLeft, undefined)
+    assert.equal(fn.dma.mappingsLeft, 2)
+    fn.dma.map(iova, memory, 'read')
+    const second = fn.dma.map(iova + 0x1000n, memory, 'read')
+    assert.equal(fn.dma.mappingsLeft, 0)
+    assert.throws(() => fn.dma.map(iova + 0x2000n, memory, 'read'), { code: 'SYSTEM', errnoName: 'ENOSPC' })
+    second[Symbol.dispose]()
+    fn.dma.map(iova + 0x2000n, memory, 'read')
+  })
+})

@@ -120,4 +120,47 @@ describe('interrupts', () => {
     raise(1)
     assert.deepEqual(counts, [0, 1, 0, 0])
   })
+  it('one vector goes elsewhere, and the others stay as they are', () => {
+    const { fn, counts, destinations, raise } = counting('flr')
+    setBusMaster(fn, true)
+    fn.interrupts.enable('msix', destinations.slice(0, 2))
+    fn.interrupts.retarget('msix', 1, destinations[3])
+    for (const vector of [0, 1]) raise(vector)
+    assert.deepEqual(counts, [1, 0, 0, 1])
+    fn.interrupts.retarget('msix', 0, undefined)
+    for (const vector of [0, 1]) raise(vector)
+    assert.deepEqual(counts, [1, 0, 0, 2])
+    for (const [kind, vector] of [
+      ['msix', 2],
+      ['msi', 0],
+    ] as const) {
+      assert.throws(() => fn.interrupts.retarget(kind, vector, undefined), { code: 'USAGE' })
+    }
+    assert.throws(() => fn.interrupts.retarget('msix', 0, { eventfd: 3 }), { code: 'UNSUPPORTED' })
+  })
+  it('INTx is not unmasked by an eventfd: there are none', () => {
+    const { fn } = counting('flr')
+    assert.equal(fn.interrupts.canUnmaskByEventfd, false)
+    assert.throws(() => fn.interrupts.unmaskBy('intx'), { code: 'UNSUPPORTED' })
+  })
+  it('INTx Disable of the owner masks the line, whatever is unmasked, until it is off', () => {
+    const { fn, counts, destinations, raise } = counting('flr')
+    const write = (bits: number): void =>
+      fn.config.write(commandOffset, 2, (fn.config.read(commandOffset, 2) & ~0x400) | bits)
+    write(command.intxDisable)
+    fn.interrupts.enable('intx', destinations.slice(0, 1))
+    raise(0)
+    fn.interrupts.unmask('intx')
+    assert.equal(counts[0], 0)
+    assert.equal(fn.hardware.command & command.intxDisable, 0, 'the bit is the kernel’s to keep')
+    write(0)
+    assert.equal(counts[0], 1)
+  })
+  it('ERR and REQ reach whoever listens', () => {
+    const { fn, counts, destinations } = counting('flr')
+    assert.equal(fn.interrupts.signalOwner('req'), false)
+    fn.interrupts.enable('req', destinations.slice(0, 1))
+    assert.equal(fn.interrupts.signalOwner('req'), true)
+    assert.equal(counts[0], 1)
+  })
 })

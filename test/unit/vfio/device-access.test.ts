@@ -128,7 +128,7 @@ describe('a region', () => {
     msixMappable: false,
     type: undefined,
   }
-  const open = (changes: Partial<VfioRegionInfo> = {}) => new VfioRegion(device.gate, { ...info, ...changes })
+  const open = (changes: Partial<VfioRegionInfo> = {}) => new VfioRegion(device.gate, { ...info, ...changes }, false)
 
   it('reads and writes 1, 2, 4 and 8 bytes at its place in the file', () => {
     const region = open()

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { mapError } from '../../../src/vfio/dma-errors.js'
 import { checkRange } from '../../../src/vfio/dma-range.js'
+import { SortedRanges } from '../../../src/vfio/sorted-ranges.js'
 
 const limits = {
   pageSize: 0x1000n,
@@ -10,7 +11,8 @@ const limits = {
     { first: 0xfef0_0000n, last: 0xffff_ffffn },
   ],
 }
-const mapped = [{ iova: 0x10_0000n, size: 0x2000n }]
+const mapped = new SortedRanges<{ iova: bigint; size: bigint }>()
+mapped.add({ iova: 0x10_0000n, size: 0x2000n })
 
 const check = (iova: bigint, size: bigint) => () => checkRange('0000:00:04.0', iova, size, limits, mapped)
 

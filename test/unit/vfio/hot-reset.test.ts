@@ -47,6 +47,22 @@ describe('hot reset info', () => {
     ])
   })
 
+  it('of a character device says whose each function is', () => {
+    const bytes = new Uint8Array(PciHotResetInfo.size + 3 * PciDependentDevice.size)
+    // An id in the iommufd; owned through its group; not owned.
+    const ids = [5, 0, 0xffff_ffff]
+    PciHotResetInfo.encode({ count: 3, flags: 1 }, bytes)
+    for (const [index, group_id] of ids.entries()) {
+      const at = PciHotResetInfo.size + index * PciDependentDevice.size
+      PciDependentDevice.encode({ group_id, segment: 0, bus: 3, devfn: index }, bytes, at)
+    }
+    assert.deepEqual(parseHotResetInfo(bytes), [
+      { address: '0000:03:00.0', isOwned: true },
+      { address: '0000:03:00.1', isOwned: true },
+      { address: '0000:03:00.2', isOwned: false },
+    ])
+  })
+
   it('never reads more functions than there are bytes for', () => {
     const bytes = new Uint8Array(PciHotResetInfo.size + PciDependentDevice.size + 3)
     fill(bytes, 0xffff_ffff)

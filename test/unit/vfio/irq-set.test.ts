@@ -12,6 +12,16 @@ describe('struct vfio_irq_set', () => {
     assert.deepEqual(words(bytes), [32, flag.eventfd | flag.trigger, 2, 0, 3, 5, -1, 7])
   })
 
+  it('begins at a vector where only that one is meant', () => {
+    const bytes = encodeIrqSet({ kind: 'msix', action: 'trigger', data: 'eventfd', eventfds: [9], start: 3 })
+    assert.deepEqual(words(bytes), [24, flag.eventfd | flag.trigger, 2, 3, 1, 9])
+  })
+
+  it('has an eventfd unmask INTx', () => {
+    const bytes = encodeIrqSet({ kind: 'intx', action: 'unmask', data: 'eventfd', eventfds: [9] })
+    assert.deepEqual(words(bytes), [24, flag.eventfd | flag.unmask, 0, 0, 1, 9])
+  })
+
   it('turns a kind off with no data and no vectors', () => {
     const bytes = encodeIrqSet({ kind: 'msi', action: 'trigger', data: 'none', count: 0 })
     assert.deepEqual(words(bytes), [20, flag.none | flag.trigger, 1, 0, 0])

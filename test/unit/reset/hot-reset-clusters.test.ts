@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { hotResetClusters } from '../../../src/cli/hot-reset-clusters.js'
+import { hotResetClusters } from '../../../src/reset/hot-reset-clusters.js'
 import { createSimulatedFunction } from '../../../src/sim/create-simulated-function.js'
 import { SimulatedMachine } from '../../../src/sim/simulated-machine.js'
 

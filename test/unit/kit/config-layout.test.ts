@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { msi, pciExpress, powerManagement, serialNumber } from '../../../src/kit/capabilities.js'
+import type { ConfigDeclaration } from '../../../src/kit/config-declaration.js'
+import { layoutConfig } from '../../../src/kit/config-layout.js'
+import { ConfigRegisters } from '../../../src/kit/config-registers.js'
 import { capabilityId } from '../../../src/pci/capability-ids.js'
 import { walkCapabilities, walkExtendedCapabilities } from '../../../src/pci/capability-walk.js'
-import { msi, pciExpress, powerManagement, serialNumber } from '../../../src/sim/capabilities.js'
-import type { ConfigDeclaration } from '../../../src/sim/config-declaration.js'
-import { layoutConfig } from '../../../src/sim/config-layout.js'
-import { ConfigRegisters } from '../../../src/sim/config-registers.js'
 
 const declaration: ConfigDeclaration = {
   vendorId: 0x1234,

@@ -1,7 +1,8 @@
 // A report that a later hot reset of the same bus may have made untrue, made true again.
 import type { PhysicalFunction } from '../function/physical-function.js'
-import { type ResetReport, type Verdict, verdicts } from '../reset/report.js'
-import { resetFunction } from '../reset/reset-function.js'
+import { attemptBy, leaveAlone } from './left-alone.js'
+import { type ResetReport, type Verdict, verdicts } from './report.js'
+import { resetFunction } from './reset-function.js'
 
 /**
  * Looks again at a device that was reset before another's hot reset took it along: quiesces and verifies it, resets
@@ -11,12 +12,15 @@ export async function lookAgain(fn: PhysicalFunction, earlier: ResetReport, by: 
   // It is cut off from memory, or could not be: another look makes that no better, and cannot make it worse.
   if (earlier.verdict === 'contained' || earlier.verdict === 'lost') return earlier
   const { policy } = earlier
-  const again = await resetFunction(fn, {
-    policy: { ...policy, methods: [], park: policy.park && earlier.verdict === 'quiesced' },
-  })
+  const attempt = attemptBy(by)
+  const isStuck = attempt.result === 'stuck'
+  const again = isStuck
+    ? leaveAlone(fn, policy, attempt)
+    : await resetFunction(fn, {
+        policy: { ...policy, methods: [], park: policy.park && earlier.verdict === 'quiesced' },
+      })
   const isAsBefore = isVerified(again) && identityOf(again) === identityOf(earlier)
   const verdict = isAsBefore ? earlier.verdict : worse(earlier.verdict, again.verdict)
-  const hot = by.attempts.findLast(({ method }) => method === 'hot')
   const startUs = Math.max(earlier.totalMs * 1000, earlier.steps.at(-1)?.at ?? 0)
   return {
     ...earlier,
@@ -24,6 +28,7 @@ export async function lookAgain(fn: PhysicalFunction, earlier: ResetReport, by: 
     reusable: verdict === 'clean' || (verdict === 'quiesced' && !policy.requireReset),
     command: { ...again.command, before: earlier.command.before },
     pending: again.pending,
+    attempts: isStuck ? [...earlier.attempts, attempt] : earlier.attempts,
     verified: again.verified,
     contained: again.contained,
     timeToQuietUs: again.verified.quiet ? earlier.timeToQuietUs : null,
@@ -35,7 +40,7 @@ export async function lookAgain(fn: PhysicalFunction, earlier: ResetReport, by: 
         step: 'verify',
         what: `look again after the hot reset of ${by.device}, which took this device along`,
         ok: verdict === earlier.verdict,
-        ...(hot === undefined ? {} : { reason: `that one ended ${hot.result}` }),
+        reason: `that one ended ${attempt.result}`,
       },
       ...again.steps.map((step) => ({ ...step, at: startUs + step.at })),
     ],
@@ -43,7 +48,7 @@ export async function lookAgain(fn: PhysicalFunction, earlier: ResetReport, by: 
 }
 
 /** Everything that `clean` asks for, but for the reset itself: with no method tried, no verdict says that. */
-function isVerified({ verdict, verified, pending }: ResetReport): boolean {
+export function isVerified({ verdict, verified, pending }: ResetReport): boolean {
   const { reachable, quiet, powerState, interruptsOff } = verified
   return verdict === 'quiesced' && reachable && quiet && powerState === 'D0' && interruptsOff && pending !== 'timeout'
 }

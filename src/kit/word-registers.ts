@@ -1,4 +1,4 @@
-import type { RegisterWidth } from './device-logic.js'
+import type { RegisterWidth } from './device-model.js'
 
 /** A bank of 32-bit registers that takes accesses of every width, so that devices see whole words only. */
 export interface WordBank {

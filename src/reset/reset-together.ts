@@ -1,10 +1,10 @@
 // Resets open devices, all at the same time but for those that one bus reset would reach.
 import type { PhysicalFunction } from '../function/physical-function.js'
-import type { ResetPolicy } from '../reset/policy.js'
-import type { ResetReport, Step } from '../reset/report.js'
-import { resetFunction } from '../reset/reset-function.js'
 import { hotResetClusters } from './hot-reset-clusters.js'
 import { lookAgain } from './look-again.js'
+import type { ResetPolicy } from './policy.js'
+import type { ResetReport, Step } from './report.js'
+import { resetFunction } from './reset-function.js'
 
 export interface TogetherOptions {
   readonly policy?: Partial<ResetPolicy>

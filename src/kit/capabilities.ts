@@ -4,6 +4,7 @@ import { MsiControl, msiOffset } from '../pci/capabilities/msi.js'
 import { MsixControl, msixOffset } from '../pci/capabilities/msix.js'
 import { DeviceCapabilities, pcieOffset } from '../pci/capabilities/pcie.js'
 import { PmControlStatus, pmOffset } from '../pci/capabilities/pm.js'
+import { vendorOffset } from '../pci/capabilities/vendor.js'
 import { capabilityId } from '../pci/capability-ids.js'
 import type { CapabilityDeclaration, ExtendedCapabilityDeclaration } from './config-declaration.js'
 
@@ -26,14 +27,16 @@ export function powerManagement(noSoftReset: boolean): CapabilityDeclaration {
   }
 }
 
-/** MSI with 64-bit addresses and one vector (PCI 3.0, 6.8.1). */
-export function msi(): CapabilityDeclaration {
-  const is64Bit = 1 << 7
+/** MSI with 64-bit addresses (PCI 3.0, 6.8.1); vectors are 1, 2, 4, 8, 16 or 32. */
+export function msi(options: { vectors: number } = { vectors: 1 }): CapabilityDeclaration {
+  const multipleCapable = Math.log2(options.vectors)
+  const control = MsiControl.encode({ address64: true, multipleCapable })
+  const writable = MsiControl.mask('enable') | (multipleCapable > 0 ? MsiControl.mask('multipleEnable') : 0)
   return {
     id: capabilityId.msi,
     length: 14,
     fields: [
-      { offset: msiOffset.control, width: 2, value: is64Bit, writable: MsiControl.mask('enable') },
+      { offset: msiOffset.control, width: 2, value: control, writable },
       { offset: 4, width: 4, value: 0, writable: 0xffff_fffc },
       { offset: 8, width: 4, value: 0, writable: 0xffff_ffff },
       { offset: 12, width: 2, value: 0, writable: 0xffff },
@@ -96,6 +99,19 @@ export function advancedFeatures(): CapabilityDeclaration {
         width: 1,
         value: AfCapabilities.encode({ transactionsPending: true, flr: true }),
       },
+    ],
+  }
+}
+
+/** A vendor-specific capability (PCIe 6.0, 7.9.4): what follows its length byte, which cannot be written. */
+export function vendorSpecific(body: Uint8Array): CapabilityDeclaration {
+  const length = vendorOffset.type + body.length
+  return {
+    id: capabilityId.vendor,
+    length,
+    fields: [
+      { offset: vendorOffset.length, width: 1, value: length },
+      ...Array.from(body, (value, i) => ({ offset: vendorOffset.type + i, width: 1, value }) as const),
     ],
   }
 }

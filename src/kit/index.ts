@@ -1,0 +1,12 @@
+// What a device written in TypeScript is made of: `quiesce/kit`. It needs no Node; what carries a device to a VMM does.
+export type { BusClient, BusFunction, BusInterruptKind } from './bus-function.js'
+export * from './capabilities.js'
+export type { ClientMemory } from './client-memory.js'
+export type * from './config-declaration.js'
+export type { DeviceDma } from './device-dma.js'
+export type { BarHandlers, ModelFactory, RegisterWidth } from './device-model.js'
+export type { DeviceSession } from './device-session.js'
+export { PciDevice, type PciDeviceDeclaration } from './pci-device.js'
+export { type VirtioDeclaration, virtioDevice } from './virtio/virtio-device.js'
+export type { VirtioRequest } from './virtio/virtio-request.js'
+export { readWords, type WordBank, writeWords } from './word-registers.js'

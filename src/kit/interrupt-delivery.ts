@@ -1,0 +1,74 @@
+// How a served function signals: by the highest kind that config space enables (PCIe 6.0 6.1.1). A message is a memory
+// write of the device, so it needs Bus Master; INTx is a level and does not.
+import { Command } from '../pci/command.js'
+import { headerOffset } from '../pci/header.js'
+import { Status } from '../pci/status.js'
+import type { BusClient, BusInterruptKind } from './bus-function.js'
+import type { FunctionRegisters } from './function-registers.js'
+
+export class InterruptDelivery {
+  readonly #registers: FunctionRegisters
+  readonly #client: () => BusClient | undefined
+  /** Messages that the client could not take yet: VMMs take all vectors away for a moment to add one. */
+  readonly #pending = new Set<number>()
+  #isIntxHigh = false
+
+  constructor(registers: FunctionRegisters, client: () => BusClient | undefined) {
+    this.#registers = registers
+    this.#client = client
+  }
+
+  get pending(): ReadonlySet<number> {
+    return this.#pending
+  }
+
+  /** The highest kind that is enabled. */
+  get kind(): BusInterruptKind {
+    if (this.#registers.isEnabled('msix')) return 'msix'
+    return this.#registers.isEnabled('msi') ? 'msi' : 'intx'
+  }
+
+  raise(vector: number, mayMaster: boolean): void {
+    const { kind } = this
+    if (kind === 'intx') {
+      if (this.#registers.config.read(headerOffset.interruptPin, 1) === 0) return
+      this.#setIntx(true)
+      this.#deliverIntx()
+      return
+    }
+    if (!mayMaster || vector >= this.#registers.vectors(kind)) return
+    const sent = kind === 'msi' ? vector % this.#registers.msiAllowed : vector
+    if (this.#client()?.signal(kind, sent) !== true) this.#pending.add(sent)
+  }
+
+  lowerIntx(): void {
+    this.#setIntx(false)
+  }
+
+  /** The client can take what it could not, or lets INTx through again: a level that is still high is seen again. */
+  retry(): void {
+    const { kind } = this
+    if (kind === 'intx') {
+      this.#pending.clear()
+      this.#deliverIntx()
+      return
+    }
+    for (const vector of [...this.#pending]) if (this.#client()?.signal(kind, vector)) this.#pending.delete(vector)
+  }
+
+  reset(): void {
+    this.#pending.clear()
+    this.#isIntxHigh = false
+  }
+
+  #setIntx(high: boolean): void {
+    this.#isIntxHigh = high
+    const { config } = this.#registers
+    config.force(headerOffset.status, 2, Status.encode({ interrupt: high }, config.read(headerOffset.status, 2)))
+  }
+
+  #deliverIntx(): void {
+    if (!this.#isIntxHigh || (this.#registers.command & Command.mask('intxDisable')) !== 0) return
+    this.#client()?.signal('intx', 0)
+  }
+}

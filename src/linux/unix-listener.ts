@@ -1,0 +1,132 @@
+// A UNIX socket that is listened on: at a path, for its owner only, or one that was passed to this process.
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
+import koffi from 'koffi'
+import { QuiesceError } from '../errors/quiesce-error.js'
+import { errnoName } from './errno.js'
+import { FileDescriptor } from './file-descriptor.js'
+import { libc } from './libc.js'
+import { socketCalls } from './socket-calls.js'
+import { socketConstant } from './socket-constants.js'
+import { systemCallError } from './system-call-error.js'
+import { encodeSocketAddress } from './unix-address.js'
+import { type SocketWatch, UnixSocket } from './unix-socket.js'
+
+const { AF_UNIX, SOCK_STREAM, SOCK_CLOEXEC, SOCK_NONBLOCK } = socketConstant
+
+/** Clients that wait for their turn. */
+const backlog = 16
+const ownerOnly = 0o600
+/** F_SETFL and O_NONBLOCK. */
+const setFlags = 4
+const nonBlocking = 0o4000
+
+export class UnixListener implements Disposable {
+  readonly #file: FileDescriptor
+  /** The file that goes with it; undefined where somebody else made it. */
+  readonly #path: string | undefined
+  readonly #inode: number | undefined
+
+  private constructor(file: FileDescriptor, path: string | undefined) {
+    this.#file = file
+    this.#path = path
+    this.#inode = path === undefined ? undefined : lstatSync(path).ino
+  }
+
+  /**
+   * Listens at `path`, with mode 0600. A socket that a process left behind is replaced.
+   * @throws QuiesceError `BUSY` if somebody listens there already, or the path is something else
+   */
+  static listen(path: string): UnixListener {
+    const c = socketCalls()
+    const address = encodeSocketAddress(path)
+    const action = `listen on ${path}`
+    removeStale(path)
+    // SAFETY: no pointers.
+    const fd = c.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)
+    if (fd < 0) throw systemCallError({ action, syscall: 'socket', errno: libc().errno() })
+    const file = new FileDescriptor(fd, path)
+    try {
+      // SAFETY: the kernel reads `byteLength` bytes of the address, before the call returns.
+      if (c.bind(fd, address, address.byteLength) < 0) {
+        throw systemCallError({ action, syscall: 'bind', errno: libc().errno() })
+      }
+      // Nobody can connect before it is listened on, so nobody sees it with the mode of the umask.
+      chmodSync(path, ownerOnly)
+      // SAFETY: no pointers.
+      if (c.listen(fd, backlog) < 0) throw systemCallError({ action, syscall: 'listen', errno: libc().errno() })
+      return new UnixListener(file, path)
+    } catch (error) {
+      file[Symbol.dispose]()
+      throw error
+    }
+  }
+
+  /** One that is listened on already and was passed to this process: socket activation. Its file stays. */
+  static adopt(fd: number): UnixListener {
+    const passed = new FileDescriptor(fd, 'a passed socket')
+    const file = passed.duplicate()
+    passed[Symbol.dispose]()
+    // SAFETY: no pointers. A socket has no other flags that this could take away.
+    if (libc().fcntl(file.fd, setFlags, nonBlocking) < 0) {
+      throw systemCallError({ action: 'use a passed socket', syscall: 'fcntl', errno: libc().errno() })
+    }
+    return new UnixListener(file, undefined)
+  }
+
+  /** The next client, or nothing: without waiting. */
+  accept(sendSize: number): UnixSocket | undefined {
+    for (;;) {
+      // SAFETY: no pointers.
+      const fd = socketCalls().accept4(this.#file.fd, null, null, SOCK_CLOEXEC)
+      if (fd >= 0) return new UnixSocket(new FileDescriptor(fd, 'a connection'), sendSize)
+      const errno = libc().errno()
+      const name = errnoName(errno)
+      // A client that is gone again is none.
+      if (name === 'EINTR' || name === 'ECONNABORTED') continue
+      if (name === 'EAGAIN') return undefined
+      throw systemCallError({ action: 'accept a connection', syscall: 'accept4', errno })
+    }
+  }
+
+  /** Calls back from the event loop while somebody wants to connect. */
+  watch(callback: () => void): SocketWatch {
+    return koffi.node.poll(this.#file.fd, { readable: true }, callback)
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#file.isOpen) return
+    this.#file[Symbol.dispose]()
+    // Only our own: meanwhile somebody else may have taken the path.
+    if (this.#path !== undefined && inodeOf(this.#path) === this.#inode) unlinkSync(this.#path)
+  }
+}
+
+function inodeOf(path: string): number | undefined {
+  return lstatSync(path, { throwIfNoEntry: false })?.ino
+}
+
+function removeStale(path: string): void {
+  const stat = lstatSync(path, { throwIfNoEntry: false })
+  if (stat === undefined) return
+  const busy = (detail: string) => new QuiesceError('BUSY', `Cannot listen on ${path}: ${detail}`)
+  if (!stat.isSocket()) throw busy('it is there, and is no socket')
+  try {
+    UnixSocket.connect(path, 1)[Symbol.dispose]()
+  } catch (error) {
+    if (error instanceof QuiesceError && error.errnoName === 'ECONNREFUSED') {
+      unlinkSync(path)
+      return
+    }
+    throw error
+  }
+  throw busy('another process listens there')
+}
+
+/**
+ * The descriptors that a service manager passed to this process: sd_listen_fds(3). Empty where they are for another.
+ */
+export function passedListeners(environment: Readonly<Record<string, string | undefined>>, pid: number): number[] {
+  if (environment['LISTEN_PID'] !== String(pid)) return []
+  const count = Number(environment['LISTEN_FDS'] ?? 0)
+  return Number.isInteger(count) && count > 0 && count < 1024 ? Array.from({ length: count }, (_, i) => 3 + i) : []
+}
