@@ -1,42 +1,10 @@
 // What every maker of a PhysicalFunction must do, whatever stands behind it. It uses the port and nothing else.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type ErrorCode, QuiesceError } from '../../src/errors/quiesce-error.js'
-import type { InterruptKind } from '../../src/function/interrupts.js'
-import type { PhysicalFunction } from '../../src/function/physical-function.js'
-import type { ComplianceDevice, ComplianceFixture, ScratchRegister } from './compliance-fixture.js'
-
-const command = { offset: 0x04, io: 0x1, memory: 0x2, busMaster: 0x4, intxDisable: 0x400 } as const
-const iova = 0x10_0000n
-const canary = 0xa5
-
-type Run = (fn: PhysicalFunction) => void | Promise<void>
-
-function throwsCode(code: ErrorCode, run: () => unknown): void {
-  assert.throws(run, (error) => error instanceof QuiesceError && error.code === code)
-}
-
-function setCommand(fn: PhysicalFunction, set: number, clear: number): void {
-  fn.config.write(command.offset, 2, (fn.config.read(command.offset, 2) & ~clear) | set)
-}
-
-function readWord(fn: PhysicalFunction, { region, offset }: ScratchRegister): number {
-  const bytes = new Uint8Array(4)
-  fn.regions[region]?.read(offset, bytes)
-  return new DataView(bytes.buffer).getUint32(0, true)
-}
-
-function writeWord(fn: PhysicalFunction, { region, offset }: ScratchRegister, value: number): void {
-  const bytes = new Uint8Array(4)
-  new DataView(bytes.buffer).setUint32(0, value, true)
-  fn.regions[region]?.write(offset, bytes)
-}
-
-async function eventually(fn: PhysicalFunction, isSo: () => boolean, withinMs: number): Promise<boolean> {
-  const end = fn.clock.now() + withinMs * 1000
-  while (!isSo() && fn.clock.now() < end) await fn.clock.sleep(5)
-  return isSo()
-}
+import type { ComplianceDevice, ComplianceFixture } from './compliance-fixture.js'
+import { type Check, command, type Run, readWord, setCommand, throwsCode, writeWord } from './compliance-steps.js'
+import { interrupts } from './interrupt-compliance.js'
+import { memory } from './memory-compliance.js'
 
 /** Registers the suite for one device. `makeFixture` is called once; its `open` once for every test. */
 export function describeCompliance(name: string, makeFixture: () => ComplianceFixture): void {
@@ -61,8 +29,6 @@ export function describeCompliance(name: string, makeFixture: () => ComplianceFi
     describe('clock and lifetime', () => lifetime(device, check))
   })
 }
-
-type Check = (sentence: string, run: Run) => void
 
 function configSpace(device: ComplianceDevice, check: Check): void {
   check('identity reads the same at every width', ({ config }) => {
@@ -152,135 +118,6 @@ function regions(device: ComplianceDevice, check: Check): void {
     throwsCode('REGION_ACCESS', () => writeWord(fn, scratch, 0))
     setCommand(fn, command.memory, 0)
     assert.equal(readWord(fn, scratch), reads(0x0042_0042))
-  })
-}
-
-function interrupts(device: ComplianceDevice, check: Check): void {
-  const kinds = ['intx', 'msi', 'msix'] as const
-  check('the number of vectors of each kind is that of the device', (fn) => {
-    for (const kind of kinds) assert.equal(fn.interrupts.info(kind).count, device.vectors[kind], kind)
-  })
-  check('disabling what is not enabled does nothing', (fn) => {
-    for (const kind of kinds) fn.interrupts.disable(kind)
-  })
-  check('more vectors than there are cannot be enabled', (fn) => {
-    const tooMany = Array.from({ length: device.vectors.msi + 1 }, () => ({ signal: () => {} }))
-    assert.throws(() => fn.interrupts.enable('msi', tooMany), QuiesceError)
-  })
-  const { interrupt } = device
-  if (interrupt === undefined) return
-  for (const kind of kinds.filter((each) => device.vectors[each] > 0)) {
-    check(`${kind} arrives while it is enabled, and not after`, async (fn) => {
-      let count = 0
-      setCommand(fn, command.memory | command.busMaster, 0)
-      fn.interrupts.enable(kind, [{ signal: () => count++ }])
-      interrupt.raise(fn)
-      assert.ok(await eventually(fn, () => count > 0, 1_000), 'it did not arrive')
-      interrupt.acknowledge(fn)
-      if (kind === 'intx') fn.interrupts.unmask('intx')
-      fn.interrupts.disable(kind)
-      const seen = count
-      interrupt.raise(fn)
-      await fn.clock.sleep(100)
-      interrupt.acknowledge(fn)
-      assert.equal(count, seen)
-    })
-  }
-  const message: InterruptKind | undefined =
-    device.vectors.msix > 0 ? 'msix' : device.vectors.msi > 0 ? 'msi' : undefined
-  if (message === undefined) return
-  check(`${message} does not arrive while Bus Master is off`, async (fn) => {
-    let count = 0
-    setCommand(fn, command.memory, command.busMaster)
-    fn.interrupts.enable(message, [{ signal: () => count++ }])
-    interrupt.raise(fn)
-    await fn.clock.sleep(100)
-    interrupt.acknowledge(fn)
-    assert.equal(count, 0)
-  })
-}
-
-function memory(device: ComplianceDevice, check: Check): void {
-  check('memory is zeroed, and as large as asked for', ({ dma }) => {
-    using memory = dma.allocate(2n * dma.pageSize)
-    assert.equal(BigInt(memory.bytes.byteLength), 2n * dma.pageSize)
-    assert.ok(memory.bytes.every((byte) => byte === 0))
-  })
-  check('a mapping is listed until it is disposed, once or twice', ({ dma }) => {
-    using memory = dma.allocate(dma.pageSize)
-    const mapping = dma.map(iova, memory, 'read-write')
-    assert.deepEqual(
-      dma.mappings.map(({ iova: at, size, access }) => ({ at, size, access })),
-      [{ at: iova, size: dma.pageSize, access: 'read-write' }],
-    )
-    mapping[Symbol.dispose]()
-    mapping[Symbol.dispose]()
-    assert.equal(dma.mappings.length, 0)
-  })
-  check('what overlaps, or is not aligned, is not mapped', ({ dma }) => {
-    using memory = dma.allocate(2n * dma.pageSize)
-    using other = dma.allocate(dma.pageSize)
-    using _mapping = dma.map(iova, memory, 'read-write')
-    throwsCode('DMA_CONFLICT', () => dma.map(iova + dma.pageSize, other, 'read-write'))
-    throwsCode('DMA_CONFLICT', () => dma.map(iova + 4n * dma.pageSize + 1n, other, 'read-write'))
-    assert.equal(dma.mappings.length, 1)
-  })
-  check('unmapping a range says how many bytes went, and leaves the rest', ({ dma }) => {
-    using memory = dma.allocate(dma.pageSize)
-    using other = dma.allocate(dma.pageSize)
-    using _first = dma.map(iova, memory, 'read-write')
-    using _second = dma.map(iova + 8n * dma.pageSize, other, 'read')
-    assert.equal(dma.unmap(iova, 4n * dma.pageSize), dma.pageSize)
-    assert.deepEqual(
-      dma.mappings.map((mapping) => mapping.iova),
-      [iova + 8n * dma.pageSize],
-    )
-    assert.equal(dma.unmap(iova, dma.pageSize), 0n)
-  })
-  const { transfer } = device
-  if (transfer === undefined) return
-  const afterTransfer = async (fn: PhysicalFunction, meanwhile: () => void): Promise<boolean> => {
-    using memory = fn.dma.allocate(fn.dma.pageSize)
-    memory.bytes.fill(canary)
-    using _mapping = fn.dma.map(iova, memory, 'read-write')
-    setCommand(fn, command.memory | command.busMaster, 0)
-    transfer.start(fn, iova)
-    meanwhile()
-    await fn.clock.sleep(transfer.landsWithinMs)
-    const hasLanded = memory.bytes.some((byte) => byte !== canary)
-    // Nothing of it may run into the next test.
-    setCommand(fn, 0, command.busMaster)
-    return hasLanded
-  }
-  check('a transfer of the device lands in mapped memory', async (fn) => {
-    assert.equal(await afterTransfer(fn, () => {}), true)
-  })
-  check('a transfer in flight does not land once Bus Master is off', async (fn) => {
-    const off = (): void => setCommand(fn, 0, command.busMaster)
-    assert.equal(await afterTransfer(fn, off), false)
-  })
-  check('a transfer in flight does not land once its memory is unmapped', async (fn) => {
-    const unmap = (): void => assert.equal(fn.dma.unmap(iova, fn.dma.pageSize), fn.dma.pageSize)
-    assert.equal(await afterTransfer(fn, unmap), false)
-  })
-  check('a transfer in flight does not land once the device is contained', async (fn) => {
-    const contain = (): void => assert.equal(fn.contain().ok, true)
-    assert.equal(await afterTransfer(fn, contain), false)
-  })
-  check('memory offered after the device was contained is out of its reach', async (fn) => {
-    using memory = fn.dma.allocate(fn.dma.pageSize)
-    memory.bytes.fill(canary)
-    const outcome = fn.contain()
-    assert.equal(outcome.ok, true)
-    const map = () => fn.dma.map(iova, memory, 'read-write')
-    // An empty container contains only for as long as it is empty; a detached device sees no mapping at all.
-    if (outcome.ok && outcome.method === 'unmap-all') throwsCode('DMA_CONFLICT', map)
-    else map()
-    setCommand(fn, command.memory | command.busMaster, 0)
-    transfer.start(fn, iova)
-    await fn.clock.sleep(transfer.landsWithinMs)
-    assert.ok(memory.bytes.every((byte) => byte === canary))
-    setCommand(fn, 0, command.busMaster)
   })
 }
 

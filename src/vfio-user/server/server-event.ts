@@ -1,0 +1,30 @@
+// What the server tells its owner beside return values. Hardware and clients cause these; nothing of it is an exception.
+import type { PeerCredentials } from '../../linux/unix-socket.js'
+import type { ResetReport } from '../../reset/report.js'
+import type { Terms } from '../messages/terms.js'
+
+export type ServerEvent =
+  | { readonly kind: 'connected'; readonly peer: PeerCredentials }
+  /** Somebody who may not use the device wanted to. */
+  | { readonly kind: 'turned-away'; readonly peer: PeerCredentials }
+  | { readonly kind: 'agreed'; readonly terms: Terms }
+  /** The client is gone; the device is being quiesced. */
+  | { readonly kind: 'disconnected'; readonly reason: string }
+  /** The device is quiet, and nothing of the client's is left. `failure`: what the device could not do. */
+  | { readonly kind: 'released'; readonly failure: string | undefined }
+  /** A request was refused, or could not be understood. */
+  | { readonly kind: 'refused'; readonly command: string; readonly errno: number; readonly reason: string }
+  | {
+      readonly kind: 'reset'
+      readonly cause: 'client' | 'guest'
+      readonly ok: boolean
+      readonly reason: string | undefined
+    }
+  /** The report of a reset of a physical function, whatever asked for it. */
+  | { readonly kind: 'reset-report'; readonly cause: 'client' | 'guest' | 'disconnect'; readonly report: ResetReport }
+  /** The hardware did not answer: a read gave all ones, or a write was dropped. */
+  | { readonly kind: 'access-failed'; readonly region: number; readonly offset: bigint; readonly reason: string }
+  /** Memory of the client's that this device cannot reach, because it came without a file. */
+  | { readonly kind: 'memory-out-of-reach'; readonly address: bigint; readonly size: bigint }
+
+export type ServerEventListener = (event: ServerEvent) => void
