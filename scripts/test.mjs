@@ -58,8 +58,10 @@ if (options.only === undefined) {
 // First of all, because the oracles of other tests come with the parts of the VM.
 let vm
 if (!options['no-vm']) {
-  const { prepareVm } = await import('../build/test/vm/prepare.js')
+  const { prepareIommufdKernel, prepareVm } = await import('../build/test/vm/prepare.js')
   vm = await prepareVm()
+  // Minutes of compiling where the cache has none: it goes on while other tests run, and those that need it wait.
+  if (vm.available && options.only === undefined) prepareIommufdKernel(vm)
 }
 
 const folders = readdirSync(join(root, 'build/test')).filter((name) => name !== 'vm')

@@ -1,12 +1,28 @@
 // The script /etc/run of the guest: what init does once VFIO is there.
+import type { ModuleSet } from './kernel-modules.js'
 import type { Topology } from './topology.js'
 
 /** Runs one program of test/vm/guest, and writes its exit status to the line of results. */
-export function programScript(topology: Topology, program: string, args: readonly string[]): string {
+export function programScript(
+  topology: Topology,
+  program: string,
+  args: readonly string[],
+  modules: readonly ModuleSet[] = [],
+): string {
   const command = ['node', '--enable-source-maps', `/app/build/test/vm/guest/${program}.js`, ...args]
   return `${environment(topology)}
+load-modules ${modules.join(' ')}
 ${command.map(quote).join(' ')}
 echo "${exitMarker} $?" > /dev/ttyS1
+`
+}
+
+/** Runs the shell commands that come on the second serial line (guest-root/bin/command-loop), and turns the machine off. */
+export function shellGuestScript(topology: Topology, modules: readonly ModuleSet[]): string {
+  return `${environment(topology)}
+load-modules ${modules.join(' ')}
+command-loop
+poweroff -f
 `
 }
 

@@ -3,8 +3,19 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 
-/** What the guest needs; what those depend on comes along. pci-pf-stub lets a device create its virtual functions. */
-export const wantedModules = ['vfio_pci', 'vfio_iommu_type1', 'pci_pf_stub'] as const
+/**
+ * What a guest may need, in sets; what those depend on comes along. `vfio` is loaded at every boot: pci-pf-stub lets a device
+ * create its virtual functions. What is missing is built into the kernel.
+ */
+export const moduleSets = {
+  vfio: ['vfio_pci', 'vfio_iommu_type1', 'pci_pf_stub'],
+  /** For guests of the guest. */
+  kvm: ['kvm_amd'],
+  /** Drivers of devices that a guest has by vfio-user. */
+  drivers: ['nvme', 'virtio_rng', 'virtio_blk', 'ext4'],
+} as const
+
+export type ModuleSet = keyof typeof moduleSets
 
 export interface KernelModule {
   readonly name: string

@@ -24,3 +24,26 @@ export const packageSets: readonly PackageSet[] = [
 
 /** To be raised when the way of unpacking changes, so that older caches are not used. */
 export const recipeVersion = 2
+
+/** The kernel's source, of the version that backports has now. */
+export const kernelSource: PackageSet = {
+  suite: 'trixie-backports',
+  packages: ['linux-source'],
+  only: /^linux-source-\d/,
+}
+
+/**
+ * What builds a kernel, besides a C compiler. It runs on the host's C library, so it is of the host's release; its libraries
+ * come along, but not the C library itself, of which there must be one only.
+ */
+export const kernelTools = (suite: string): PackageSet => ({
+  suite,
+  packages: ['make', 'flex', 'bison', 'bc', 'xz-utils', 'libelf-dev'],
+  only: /^(make|flex|bison|m4|bc|xz-utils|lib(elf1|elf1t64|elf-dev|lzma5|readline8|readline8t64|tinfo6|zstd1|zstd-dev)|zlib1g|zlib1g-dev)$/,
+})
+
+/** A QEMU that is a client of vfio-user, and what makes partitions and file systems in its guest. */
+export const newQemuSets: readonly PackageSet[] = [
+  { suite: 'trixie-backports', packages: ['qemu-system-x86'] },
+  { suite: 'trixie', packages: ['e2fsprogs', 'fdisk'] },
+]

@@ -1,23 +1,14 @@
 // Gets the parts of the VM: downloaded with apt, unpacked with dpkg-deb, never installed. A machine that cannot get them is
 // an answer, not a crash.
-import { createHash } from 'node:crypto'
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { bundledCommand } from './bundled-command.js'
 import { cacheFolder } from './cache-folder.js'
-import { debianMirrors } from './debian-mirror.js'
+import { cachedProduct } from './cached-product.js'
+import { fetchPackages } from './fetch-packages.js'
 import { zstdPayload } from './kernel-image.js'
 import { packageSets, recipeVersion, suites } from './package-list.js'
-import { openPrivateApt, type PrivateApt } from './private-apt.js'
+import { recipeHash } from './recipe-hash.js'
 import { CommandFailed, runCommand } from './run-command.js'
 
 /** The unpacked parts. */
@@ -27,9 +18,11 @@ export interface VmParts {
   readonly folder: string
   /** The unpacked packages: `usr/bin/qemu-system-x86_64` and so on are below it. */
   readonly root: string
+  /** The unpacked packages that QEMU is run from: these, or those of a newer QEMU. */
+  readonly qemu: string
   readonly kernel: string
-  /** The folder of the kernel's modules. */
-  readonly modules: string
+  /** The folder of the kernel's modules; none where all is built in. */
+  readonly modules: string | undefined
 }
 
 /** This machine cannot get the parts, and why: one line. */
@@ -47,7 +40,7 @@ export async function obtainParts(progress: (line: string) => void = () => {}): 
   const folder = join(cache, 'vm')
   const root = join(folder, `packages-${listHash()}`)
   try {
-    if (!existsSync(root)) await downloadInto(folder, root, progress)
+    await cachedProduct(root, (work) => download(work, root, progress))
     return locateParts(folder, root)
   } catch (error) {
     if (error instanceof CommandFailed) {
@@ -68,49 +61,13 @@ function findObstacle(): string | undefined {
   return undefined
 }
 
-async function downloadInto(folder: string, root: string, progress: (line: string) => void): Promise<void> {
-  const mirrors = await debianMirrors()
-  mkdirSync(folder, { recursive: true })
-  const work = mkdtempSync(join(folder, 'unpacking-'))
-  try {
-    progress('fetching the lists of Debian packages')
-    const apt = await openFirst(join(work, 'apt'), mirrors)
-    const packages = (await Promise.all(packageSets.map((set) => apt.resolve(set)))).flat()
-    const downloads = join(work, 'downloads')
-    mkdirSync(downloads)
+async function download(work: string, root: string, progress: (line: string) => void): Promise<string> {
+  progress('fetching the lists of Debian packages')
+  const unpacked = await fetchPackages(work, packageSets, suites, (packages) => {
     progress(`fetching QEMU and a kernel: ${packages.length} Debian packages, unpacked into ${root}, never installed`)
-    await apt.download(packages, downloads)
-    const unpacked = join(work, 'root')
-    for (const file of readdirSync(downloads).filter((name) => name.endsWith('.deb'))) {
-      await runCommand('dpkg-deb', ['-x', join(downloads, file), unpacked])
-    }
-    await unpackKernel(unpacked)
-    publish(unpacked, root)
-  } finally {
-    rmSync(work, { recursive: true, force: true })
-  }
-}
-
-async function openFirst(folder: string, mirrors: readonly string[]): Promise<PrivateApt> {
-  let failure: unknown = new CommandFailed('apt has no source of Debian packages')
-  for (const [index, mirror] of mirrors.entries()) {
-    try {
-      return await openPrivateApt(join(folder, String(index)), mirror, suites)
-    } catch (error) {
-      if (index === 0) failure = error
-    }
-  }
-  throw failure
-}
-
-// A rename shows the folder whole or not at all. Two runs that prepare at the same time both succeed: the second one's is
-// as good as the first's.
-function publish(unpacked: string, root: string): void {
-  try {
-    renameSync(unpacked, root)
-  } catch (error) {
-    if (!existsSync(root)) throw error
-  }
+  })
+  await unpackKernel(unpacked)
+  return unpacked
 }
 
 async function unpackKernel(root: string): Promise<void> {
@@ -126,7 +83,7 @@ async function unpackKernel(root: string): Promise<void> {
 function locateParts(folder: string, root: string): VmParts {
   const { image, modules } = findKernel(root)
   const elf = join(root, 'vmlinux')
-  return { available: true, folder, root, kernel: existsSync(elf) ? elf : image, modules }
+  return { available: true, folder, root, qemu: root, kernel: existsSync(elf) ? elf : image, modules }
 }
 
 function findKernel(root: string): { image: string; modules: string } {
@@ -141,8 +98,5 @@ function findKernel(root: string): { image: string; modules: string } {
 
 function listHash(): string {
   const sets = packageSets.map(({ suite, packages, only }) => [suite, packages, only?.source])
-  return createHash('sha256')
-    .update(JSON.stringify([recipeVersion, suites, sets]))
-    .digest('hex')
-    .slice(0, 12)
+  return recipeHash(recipeVersion, suites, sets)
 }

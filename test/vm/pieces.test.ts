@@ -5,9 +5,11 @@ import { describe, it } from 'node:test'
 import { accessesBetween, parseConfigTrace } from './config-trace.js'
 import { cpioArchive } from './cpio.js'
 import { chooseMirrors } from './debian-mirror.js'
+import { iommufdKernelConfig } from './iommufd-kernel-config.js'
 import { dependenciesOf } from './kernel-modules.js'
+import { requireParts } from './machine-parts.js'
 import { parsePlan } from './private-apt.js'
-import { requireParts } from './run-in-vm.js'
+import { qemuCommand } from './qemu-arguments.js'
 import { parseLibraries } from './shared-libraries.js'
 import { topology } from './topology.js'
 
@@ -108,5 +110,48 @@ an unrelated line
       [1, 1.5],
     )
     assert.throws(() => accessesBetween(accesses, 1, 3), /^Error: Cannot find mark 3 in the trace/)
+  })
+})
+
+describe('a machine with devices by vfio-user', () => {
+  const served = [{ socket: '/run/a.sock' }, { socket: '/run/b.sock', attachment: 'root-port' }] as const
+
+  it('has them behind its other devices, by the names served-0 and served-1', () => {
+    assert.deepEqual(
+      topology(['edu-root', 'nvme'], { served }).devices.map(({ name, address }) => [name, address]),
+      [
+        ['edu-root', '0000:00:04.0'],
+        ['nvme', '0000:01:00.0'],
+        ['served-0', '0000:00:06.0'],
+        ['served-1', '0000:02:00.0'],
+      ],
+    )
+  })
+
+  it('shares its memory with the servers, and shows them what the IOMMU maps', async () => {
+    const parts = await requireParts()
+    const command = qemuCommand(parts, { topology: topology([], { served }), initramfs: 'x', serialLines: [] }).join(
+      ' ',
+    )
+    assert.match(
+      command,
+      /-object memory-backend-memfd,id=memory,size=512M,share=on -machine \S*,memory-backend=memory /,
+    )
+    assert.match(command, /-device intel-iommu,intremap=on,caching-mode=on /)
+    assert.match(
+      command,
+      /"driver":"vfio-user-pci","id":"served-0","bus":"pcie.0","addr":"4","socket":\{"type":"unix","path":"\/run\/a.sock"\}/,
+    )
+    const plain = qemuCommand(parts, { topology: topology(['nvme']), initramfs: 'x', serialLines: [] }).join(' ')
+    assert.doesNotMatch(plain, /memfd|caching-mode/)
+  })
+})
+
+describe('the configuration of the kernel with IOMMUFD', () => {
+  it('names nothing twice, and has what VFIO by cdev and peer-to-peer need', () => {
+    assert.equal(new Set(iommufdKernelConfig).size, iommufdKernelConfig.length)
+    for (const name of ['IOMMUFD', 'VFIO_DEVICE_CDEV', 'VFIO_GROUP', 'VFIO_PCI_DMABUF', 'KVM_AMD']) {
+      assert.ok(iommufdKernelConfig.includes(`CONFIG_${name}=y`), name)
+    }
   })
 })

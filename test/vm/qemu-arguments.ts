@@ -14,6 +14,12 @@ export interface MachineOptions {
   readonly traceReads?: boolean
   readonly memoryMiB?: number
   readonly cpus?: number
+  /** QEMU's name of the processor, such as `EPYC,+svm` for a guest with guests of its own. */
+  readonly cpuModel?: string
+  /** Memory that a device's server maps; true where there is such a device. Without, it has to ask for each access. */
+  readonly sharedMemory?: boolean
+  /** A reboot starts it anew; unless told so, it ends the run. */
+  readonly mayReboot?: boolean
 }
 
 /** The software CPU, unless the user knows that KVM works here: it must not be counted on. */
@@ -33,19 +39,34 @@ const processor = () => (accelerator() === 'tcg' ? 'Nehalem,+rdrand' : 'host')
 /** The program and its arguments. */
 export function qemuCommand(parts: VmParts, options: MachineOptions): string[] {
   return [
-    ...bundledCommand(parts.root, 'usr/bin/qemu-system-x86_64'),
-    ...['-L', join(parts.root, 'usr/share/qemu'), '-L', join(parts.root, 'usr/share/seabios')],
-    ...['-machine', 'q35,kernel-irqchip=split', '-accel', acceleratorArgument(), '-cpu', processor()],
-    ...['-m', `${options.memoryMiB ?? 512}M`, '-smp', String(options.cpus ?? 1)],
-    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-nic', 'none'],
+    ...bundledCommand(parts.qemu, 'usr/bin/qemu-system-x86_64'),
+    ...['-L', join(parts.qemu, 'usr/share/qemu'), '-L', join(parts.qemu, 'usr/share/seabios')],
+    ...memoryArguments(options),
+    ...['-accel', acceleratorArgument(), '-cpu', options.cpuModel ?? processor(), '-smp', String(options.cpus ?? 1)],
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-nic', 'none'],
+    ...(options.mayReboot ? [] : ['-no-reboot']),
     ...options.serialLines,
     ...['-kernel', parts.kernel, '-initrd', options.initramfs, '-append', kernelCommandLine(options.topology)],
     ...(options.trace === undefined ? [] : traceArguments(options.trace, options.traceReads ?? false)),
     // Without interrupt remapping the kernel refuses to let a device be assigned (EPERM).
-    ...(options.topology.iommu ? ['-device', 'intel-iommu,intremap=on'] : []),
+    ...(options.topology.iommu ? ['-device', iommu(options.topology)] : []),
     ...bridgeArguments(options.topology),
     ...options.topology.devices.flatMap(deviceArguments),
   ]
+}
+
+/** Whoever serves a device must see what the IOMMU maps, so that it has to report what it would otherwise only look up. */
+const iommu = (topology: Topology) => `intel-iommu,intremap=on${isServed(topology) ? ',caching-mode=on' : ''}`
+
+/** Whether there are devices by vfio-user, which need the newer QEMU and memory that can be shared. */
+export const isServed = ({ devices }: Topology) => devices.some(({ served }) => served !== undefined)
+
+function memoryArguments({ topology, memoryMiB = 512, sharedMemory }: MachineOptions): string[] {
+  const machine = 'q35,kernel-irqchip=split'
+  const size = `${memoryMiB}M`
+  if (!(sharedMemory ?? isServed(topology))) return ['-machine', machine, '-m', size]
+  const backend = `memory-backend-memfd,id=memory,size=${size},share=on`
+  return ['-object', backend, '-machine', `${machine},memory-backend=memory`, '-m', size]
 }
 
 function kernelCommandLine({ iommu }: Topology): string {
@@ -81,8 +102,13 @@ function bridge(slot: number, attachment: string): string {
   return `pcie-root-port,${place},chassis=${slot}${speed}`
 }
 
-function deviceArguments({ name, model, bridgeSlot, slot }: PlacedDevice): string[] {
+function deviceArguments({ name, model, bridgeSlot, slot, served }: PlacedDevice): string[] {
   const bus = bridgeSlot === undefined ? 'pcie.0' : bridgeId(bridgeSlot)
+  if (served !== undefined) {
+    const place = { driver: model.model, id: name, bus, addr: slot.toString(16) }
+    const socket = { type: 'unix', path: served.socket }
+    return ['-device', JSON.stringify({ ...place, socket, ...served.properties })]
+  }
   const properties = [model.model, `id=${name}`, `bus=${bus}`, `addr=${slot.toString(16)}`, ...(model.properties ?? [])]
   return [...(model.backend ?? []), '-device', properties.join(',')].map((text) => text.replaceAll('ID-', `${name}-`))
 }

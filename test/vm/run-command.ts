@@ -7,6 +7,8 @@ export class CommandFailed extends Error {
 }
 
 export interface CommandOptions {
+  /** Instead of this process's own. */
+  readonly env?: NodeJS.ProcessEnv
   readonly cwd?: string
   readonly timeoutMs?: number
 }
@@ -17,7 +19,7 @@ export function runCommand(program: string, args: readonly string[], options: Co
     const child = spawn(program, args, {
       cwd: options.cwd,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, LC_ALL: 'C' },
+      env: options.env ?? { ...process.env, LC_ALL: 'C' },
       timeout: options.timeoutMs,
     })
     let stdout = ''
@@ -39,6 +41,7 @@ export function runCommand(program: string, args: readonly string[], options: Co
 
 function lastLine(text: string): string {
   const lines = text.trim().split('\n')
-  // apt says what went wrong in lines that start with E:, and ends with advice.
-  return (lines.find((line) => line.startsWith('E:')) ?? lines.at(-1) ?? '').trim()
+  // apt says what went wrong in lines that start with E:, and ends with advice; a compiler and a linker say it before make does.
+  const reason = /^E:|: (fatal )?error: |undefined reference|^ld: /
+  return (lines.find((line) => reason.test(line)) ?? lines.at(-1) ?? '').trim()
 }

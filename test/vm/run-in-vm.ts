@@ -4,9 +4,12 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ConfigAccess, parseConfigTrace } from './config-trace.js'
+import type { CpioEntry } from './cpio.js'
 import { exitMarker, programScript, resultMarker } from './guest-script.js'
-import { baseArchive, writeInitramfs } from './initramfs.js'
-import { obtainParts, type VmParts } from './packages.js'
+import { projectEntries, writeInitramfs } from './initramfs.js'
+import type { ModuleSet } from './kernel-modules.js'
+import { nodeLayer, systemLayer } from './layers.js'
+import { type KernelName, requireMachineParts } from './machine-parts.js'
 import { qemuCommand } from './qemu-arguments.js'
 import { topology as machineWith, type Topology } from './topology.js'
 
@@ -22,6 +25,15 @@ export interface RunOptions {
   readonly traceReads?: boolean
   readonly memoryMiB?: number
   readonly cpus?: number
+  /** Debian's, which has no IOMMUFD, or one that is built for it; Debian's unless told otherwise. */
+  readonly kernel?: KernelName
+  /** QEMU's name of the processor. `EPYC,+svm` is one with KVM: the guest then has /dev/kvm if `modules` names `kvm`. */
+  readonly cpuModel?: string
+  /** Kernel modules to load besides those of VFIO. A kernel that has them built in takes no notice. */
+  readonly modules?: readonly ModuleSet[]
+  /** Further files of the guest: archives that the cache has (layers.ts), and others. */
+  readonly layers?: readonly string[]
+  readonly files?: readonly CpioEntry[]
   /** Hears what the guest prints on its console, as it comes. */
   readonly onConsole?: (text: string) => void
 }
@@ -57,9 +69,9 @@ export async function runInVm(options: RunOptions): Promise<VmRun> {
 }
 
 async function bootOnce(options: RunOptions): Promise<VmRun> {
-  const parts = await requireParts()
   const topology = options.topology ?? machineWith()
-  const base = await baseArchive(parts)
+  const parts = await requireMachineParts(topology, options.kernel)
+  const layers = [await systemLayer(parts), await nodeLayer(parts), ...(options.layers ?? [])]
   const folder = mkdtempSync(join(tmpdir(), 'quiesce-vm-'))
   try {
     const files = {
@@ -67,7 +79,8 @@ async function bootOnce(options: RunOptions): Promise<VmRun> {
       results: join(folder, 'results'),
       trace: join(folder, 'trace'),
     }
-    writeInitramfs(files.initramfs, base, programScript(topology, options.program, options.args ?? []))
+    const script = programScript(topology, options.program, options.args ?? [], options.modules)
+    writeInitramfs(files.initramfs, layers, [...projectEntries(), ...(options.files ?? [])], script)
     const command = qemuCommand(parts, {
       ...options,
       topology,
@@ -89,13 +102,6 @@ async function bootOnce(options: RunOptions): Promise<VmRun> {
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
-}
-
-/** The parts of the VM, or an error that says why this machine cannot have them. */
-export async function requireParts(progress?: (line: string) => void): Promise<VmParts> {
-  const parts = await obtainParts(progress)
-  if (!parts.available) throw new Error(`Cannot boot the test VM: ${parts.reason}`)
-  return parts
 }
 
 interface MachineOutcome {

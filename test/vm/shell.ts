@@ -6,9 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { allDevices, type DeviceName, deviceModels } from './devices.js'
 import { shellScript } from './guest-script.js'
-import { baseArchive, writeInitramfs } from './initramfs.js'
+import { projectEntries, writeInitramfs } from './initramfs.js'
+import { nodeLayer, systemLayer } from './layers.js'
+import { requireParts } from './machine-parts.js'
 import { qemuCommand } from './qemu-arguments.js'
-import { requireParts } from './run-in-vm.js'
 import { topology as machineWith, type Topology } from './topology.js'
 
 const words = process.argv.slice(2)
@@ -23,12 +24,13 @@ await openShell(machineWith(names.length > 0 ? names : allDevices, { iommu: !wor
 
 async function openShell(topology: Topology): Promise<void> {
   const parts = await requireParts((line) => console.error(`vm: ${line}`))
-  const base = await baseArchive(parts)
+  const layers = [await systemLayer(parts), await nodeLayer(parts)]
   const folder = mkdtempSync(join(tmpdir(), 'quiesce-vm-'))
   try {
     const initramfs = join(folder, 'initramfs')
     const { rows = 24, columns = 80 } = process.stdout
-    writeInitramfs(initramfs, base, shellScript(topology, { rows, columns }, introduction(topology)))
+    const script = shellScript(topology, { rows, columns }, introduction(topology))
+    writeInitramfs(initramfs, layers, projectEntries(), script)
     const serialLines = ['-serial', 'mon:stdio', '-serial', 'null']
     const [program = '', ...args] = qemuCommand(parts, { topology, initramfs, serialLines, memoryMiB: 1024 })
     console.error('vm: booting, which takes a few seconds')

@@ -1,6 +1,8 @@
-// In the guest: a driver for QEMU's edu device (docs/specs/edu.rst), on any PhysicalFunction.
+// In the guest: a driver for QEMU's edu device (docs/specs/edu.rst), on any PhysicalFunction and in any guest.
+import type { ConfigSpace } from '../../../src/function/config-space.js'
 import type { DmaMapping, DmaMemory } from '../../../src/function/dma.js'
 import type { PhysicalFunction } from '../../../src/function/physical-function.js'
+import type { Region } from '../../../src/function/region.js'
 import { Command } from '../../../src/pci/command.js'
 import { headerOffset } from '../../../src/pci/header.js'
 
@@ -12,10 +14,19 @@ const toMemory = 2n
 /** A transfer completes about this long after it was started. */
 export const transferMs = 100
 
-export class EduDriver {
-  readonly #fn: PhysicalFunction
+const interruptWhenDone = 4n
 
-  constructor(fn: PhysicalFunction) {
+/** What a driver needs of its device, which is a PhysicalFunction or what a guest has of one. */
+export interface EduAccess {
+  readonly address: string
+  readonly config: Pick<ConfigSpace, 'read' | 'write'>
+  readonly regions: readonly (Pick<Region, 'read' | 'write'> | undefined)[]
+}
+
+export class EduDriver {
+  readonly #fn: EduAccess
+
+  constructor(fn: EduAccess) {
     this.#fn = fn
   }
 
@@ -44,8 +55,9 @@ export class EduDriver {
   }
 
   /** Starts a transfer from the device's buffer into memory. */
-  store(iova: bigint, length: number): void {
-    this.#transfer(buffer, iova, length, start | toMemory)
+  store(iova: bigint, length: number, options: { readonly interrupt?: boolean } = {}): void {
+    const whenDone = options.interrupt === true ? interruptWhenDone : 0n
+    this.#transfer(buffer, iova, length, start | toMemory | whenDone)
   }
 
   get #bar() {

@@ -1,4 +1,6 @@
-// In the guest: the compliance suite of every PhysicalFunction, on the kernel's VFIO. Ends with status 0 if all passed.
+// In the guest: the compliance suite of every PhysicalFunction, on the kernel's VFIO, by group or (argument `cdev`) by
+// character device. Ends with status 0 if all passed.
+import assert from 'node:assert/strict'
 import type { PhysicalFunction } from '../../../src/function/physical-function.js'
 import { openVfioFunction } from '../../../src/vfio/open-vfio-function.js'
 import { VfioOwnership } from '../../../src/vfio/vfio-ownership.js'
@@ -54,8 +56,17 @@ const devices: Partial<Record<DeviceName, ComplianceDevice>> = {
   nvme: { ...nvme, canReset: true, bus: 'alone' },
 }
 
+const backend = process.argv[2] === 'cdev' ? 'cdev' : 'group'
+
 for (const [name, device] of Object.entries(devices) as [DeviceName, ComplianceDevice][]) {
   const address = addressOf(name)
   bindToVfio(address)
-  describeCompliance(name, () => ({ device, open: () => openVfioFunction(address, new VfioOwnership()) }))
+  describeCompliance(`${name} by ${backend}`, () => ({
+    device,
+    open: async () => {
+      const fn = await openVfioFunction(address, new VfioOwnership({ backend }))
+      assert.equal(fn.backend, `vfio-${backend}`)
+      return fn
+    },
+  }))
 }

@@ -1,78 +1,26 @@
 // In the guest: what the kernel's VFIO and real device models make of src/vfio. Each scenario is one result.
-import { QuiesceError } from '../../../src/errors/quiesce-error.js'
-import type { PhysicalFunction } from '../../../src/function/physical-function.js'
 import { EventFd } from '../../../src/linux/eventfd.js'
 import { openVfioFunction } from '../../../src/vfio/open-vfio-function.js'
 import { VfioOwnership } from '../../../src/vfio/vfio-ownership.js'
 import { addressOf, deviceAddresses } from './addresses.js'
 import { bindToVfio, createVirtualFunctions, unbind } from './binding.js'
-import { EduDriver } from './edu-driver.js'
-import { report } from './report.js'
+import { runScenarios, type Scenario } from './run-scenarios.js'
+import {
+  commandBits,
+  commandOffset,
+  edu,
+  failure,
+  failureOf,
+  iova,
+  setCommand,
+  sleep,
+  transfer,
+  waitFor,
+  wake,
+  word,
+} from './vfio-steps.js'
 
-const commandOffset = 0x04
-const commandBits = { memory: 0x2, busMaster: 0x4 } as const
-const iova = 0x10_0000n
-const landsWithinMs = 250
 const nobody = 65534
-
-/** Registers of QEMU's edu beside its DMA engine (docs/specs/edu.rst). */
-const edu = { factorial: 0x08n, raise: 0x60n, acknowledge: 0x64n } as const
-
-const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
-
-function word(fn: PhysicalFunction, offset: bigint, value?: number): number {
-  const bytes = new Uint8Array(4)
-  const view = new DataView(bytes.buffer)
-  if (value === undefined) fn.regions[0]?.read(offset, bytes)
-  else {
-    view.setUint32(0, value, true)
-    fn.regions[0]?.write(offset, bytes)
-  }
-  return view.getUint32(0, true)
-}
-
-function setCommand(fn: PhysicalFunction, value: number): number {
-  fn.config.write(commandOffset, 2, value)
-  return fn.config.read(commandOffset, 2)
-}
-
-const wake = (fn: PhysicalFunction): number => setCommand(fn, commandBits.memory | commandBits.busMaster)
-
-async function transfer(fn: PhysicalFunction, meanwhile: () => unknown = () => {}) {
-  using memory = fn.dma.allocate(fn.dma.pageSize)
-  memory.bytes.fill(0xa5)
-  using _ = fn.dma.map(iova, memory, 'read-write')
-  wake(fn)
-  const engine = new EduDriver(fn)
-  engine.store(iova, 64)
-  const inFlight = engine.isTransferring
-  const during = await meanwhile()
-  await sleep(landsWithinMs)
-  return { inFlight, landed: memory.bytes.some((byte) => byte !== 0xa5), during }
-}
-
-async function waitFor(isSo: () => boolean): Promise<boolean> {
-  for (let round = 0; round < 200 && !isSo(); round++) await sleep(5)
-  return isSo()
-}
-
-function failure(run: () => unknown): unknown {
-  try {
-    return { returned: run() }
-  } catch (error) {
-    return describeError(error)
-  }
-}
-
-function describeError(error: unknown): unknown {
-  if (!(error instanceof QuiesceError)) return { error: String(error) }
-  const { code, errnoName, message, hint } = error
-  return { code, errno: errnoName, message, hint }
-}
-
-const failureOf = (call: Promise<unknown>) => call.then((returned) => ({ returned }), describeError)
-
-type Scenario = (ownership: VfioOwnership) => Promise<unknown>
 
 async function open(name: Parameters<typeof addressOf>[0], ownership: VfioOwnership) {
   return openVfioFunction(addressOf(name), ownership)
@@ -361,11 +309,4 @@ const scenarios: Readonly<Record<string, Scenario>> = {
 
 const { igb: _igb, ...assignable } = deviceAddresses()
 bindToVfio(...Object.values(assignable))
-for (const [scenario, run] of Object.entries(scenarios)) {
-  using ownership = new VfioOwnership()
-  try {
-    report({ scenario, result: await run(ownership) })
-  } catch (error) {
-    report({ scenario, error: error instanceof Error ? (error.stack ?? error.message) : String(error) })
-  }
-}
+await runScenarios(scenarios)
