@@ -30,10 +30,12 @@ export class BlockStore implements AsyncDisposable {
   }
 
   /** Writes zeros until `signal` is aborted. */
-  async zero(offset: bigint, length: number, signal: AbortSignal): Promise<void> {
-    for (let done = 0; done < length && !signal.aborted; done += zeroes.length) {
-      await this.write(offset + BigInt(done), zeroes.subarray(0, Math.min(zeroes.length, length - done)))
-    }
+  zero(offset: bigint, length: number, signal: AbortSignal): Promise<void> {
+    return this.#counted(async () => {
+      for (let done = 0; done < length && !signal.aborted; done += zeroes.length) {
+        await this.write(offset + BigInt(done), zeroes.subarray(0, Math.min(zeroes.length, length - done)))
+      }
+    })
   }
 
   flush(): Promise<void> {

@@ -4,14 +4,13 @@ import type { VirtualClock } from './virtual-clock.js'
 /** Disposing it stops the clock; what is scheduled stays where it is. */
 export class RealTime implements Disposable {
   readonly #clock: VirtualClock
-  /** What the machine's clock showed at 0 of the virtual one, in microseconds. */
-  readonly #origin: number
+  /** What the machine's clock showed when it was last looked at, in milliseconds. */
+  #last = performance.now()
   #timer: ReturnType<typeof setTimeout> | undefined
   #isStopped = false
 
   constructor(clock: VirtualClock) {
     this.#clock = clock
-    this.#origin = performance.now() * 1000 - clock.now()
   }
 
   /** Runs what looks at the hardware at this moment: everything due has happened, and what it sets off will. */
@@ -30,8 +29,10 @@ export class RealTime implements Disposable {
   }
 
   #catchUp(): void {
-    const behind = performance.now() * 1000 - this.#origin - this.#clock.now()
-    if (behind > 0) this.#clock.advance(behind)
+    const now = performance.now()
+    // By what has passed, not to where it would be: a procedure that waits in virtual time has moved it on by itself.
+    this.#clock.advance((now - this.#last) * 1000)
+    this.#last = now
   }
 
   #arm(): void {

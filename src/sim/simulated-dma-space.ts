@@ -32,6 +32,8 @@ export class SimulatedDmaSpace implements DmaSpace {
   readonly domain: IommuDomain
   readonly #parts: DmaSpaceParts
   readonly #handles = new WeakMap<IommuMapping, DmaMapping>()
+  /** Those that end with this device. */
+  readonly #own = new WeakSet<DmaMapping>()
 
   constructor(parts: DmaSpaceParts) {
     this.#parts = parts
@@ -55,7 +57,9 @@ export class SimulatedDmaSpace implements DmaSpace {
   }
 
   map(iova: bigint, memory: DmaMemory, access: DmaAccess): DmaMapping {
-    return this.mapBacking(iova, BigInt(memory.bytes.byteLength), { memory, offset: 0n }, access)
+    const mapping = this.mapBacking(iova, BigInt(memory.bytes.byteLength), { memory, offset: 0n }, access)
+    this.#own.add(mapping)
+    return mapping
   }
 
   mapBacking(iova: bigint, size: bigint, backing: DmaBacking, access: DmaAccess): DmaMapping {
@@ -111,10 +115,16 @@ export class SimulatedDmaSpace implements DmaSpace {
     return contained.size > 0 ? 'EBUSY' : undefined
   }
 
-  /** The device is closed: it is no member of the domain any more. */
+  /** The device is closed: it is no member of the domain any more. What it mapped for itself ends, and all with the last. */
   release(): void {
     this.domain.members.delete(this.#parts.device)
     this.domain.contained.delete(this.#parts.device)
+    const isLast = this.domain.members.size === 0
+    for (const mapping of [...this.domain.mappings]) {
+      if (!isLast && !this.#own.has(this.#handle(mapping))) continue
+      this.domain.remove(mapping)
+      this.#record('unmap', mapping.iova, mapping.size)
+    }
   }
 
   #assertTakesMemory(what: string): void {

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test'
 import { ioOpcode, status } from '../../../examples/nvme/entries.js'
 import { limits } from '../../../examples/nvme/limits.js'
 import { nvmeRegister, nvmeStatus } from '../../../src/sim/models/nvme-controller.js'
-import { enable } from '../kit/fake-client.js'
+import { enable, until } from '../kit/fake-client.js'
 import { enabled, place } from './nvme-driver.js'
 import { diskSize, nvmeFixture } from './nvme-fixture.js'
 
@@ -316,8 +316,13 @@ describe('the NVMe disk, as a disk', () => {
       driver.submit(1, { opcode: read, namespaceId: 1, prp1: data, dword10: i }, false),
     )
     driver.ring(1)
-    await new Promise((resolve) => setTimeout(resolve, 50))
-    assert.equal(driver.take(2), 7, 'a full queue is one short of its size')
+    let taken = 0
+    await until('the queue is full', () => {
+      taken += driver.take(2)
+      return taken === 7
+    })
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    assert.equal(driver.take(2), 0, 'a full queue is one short of its size')
     driver.acknowledge(2)
     for (const command of commands) assert.equal((await driver.answer(2, command)).status, 0)
     assert.ok(client.signals.includes('msix 1'))
@@ -345,6 +350,17 @@ describe('the NVMe disk, as a disk', () => {
       if (how !== 'the end of the client') await driver.start()
     })
   }
+
+  it('is not ready before what an earlier user left under way is in the file', async (t) => {
+    const { driver, store } = await nvmeFixture(t)
+    let isWritten = false
+    const earlier = store.zero(0n, diskSize, new AbortController().signal).then(() => {
+      isWritten = true
+    })
+    await driver.start()
+    assert.ok(isWritten)
+    await earlier
+  })
 
   it('what a user wrote before a reset never overtakes what the next one writes', async (t) => {
     const { device, driver, memory, path } = await nvmeFixture(t)

@@ -31,12 +31,12 @@ const config: ConfigDeclaration = {
 const at = { pm: 0x40, msix: 0x48, pcie: 0x54, msi: 0x90 }
 
 /** A device that keeps what is written to it, and whose sessions the test holds. */
-function keeper() {
+function keeper(drainMs = 60_000) {
   const sessions: DeviceSession[] = []
   const accesses: string[] = []
   const device = new PciDevice({
     config,
-    drainMs: 20,
+    drainMs,
     model: (session) => {
       sessions.push(session)
       const kept = new Map<number, bigint>()
@@ -306,7 +306,7 @@ describe('DMA of a device of the kit', () => {
   })
 
   it('a reset waits no longer than it was told for a client that answers nothing', async () => {
-    const { device, client, session } = keeper()
+    const { device, client, session } = keeper(20)
     enable(device)
     client.memory.map(0n, 0x1000, 'read-write', false)
     client.memory.hold()
