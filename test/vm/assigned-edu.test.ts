@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { backends, ScenarioRun } from './assigned-trace.js'
-import type { InFlightResult } from './guest/assigned-edu.js'
+import type { InFlightResult } from './guest/assigned/edu-resets.js'
 import { topology } from './topology.js'
 
 const rounds = 8
@@ -21,6 +21,7 @@ for (const { backend, kernel } of backends) {
       const run = await boot()
       const found = run.result('enumerate')
       const bar = { index: 0, kind: 'memory', is64Bit: false, size: '0x100000' }
+      assert.equal(found.backend, `vfio-${backend}`)
       assert.equal(found.ids, '1234:11e8')
       assert.deepEqual(found.capabilities, { standard: [5], extended: [] })
       assert.deepEqual(found.sized, [[bar], [bar], [bar]])

@@ -23,6 +23,7 @@ for (const { backend, kernel } of backends) {
 
     // biome-ignore lint/suspicious/noExplicitAny: a result of the guest program
     const assertVectors = (result: any, which: readonly number[]): void => {
+      assert.equal(result.backend, `vfio-${backend}`)
       const [first, ...others] = which
       assert.deepEqual(
         result.each,

@@ -16,8 +16,9 @@ for (const { backend, kernel } of backends) {
     for (const how of ['eventfd', 'callback']) {
       it(`says who it is, by queues in the guest’s memory and MSI-X, through the VMM’s ${how}s`, async () => {
         const run = await boot()
-        const { ids, bars, places, found, first, same, events } = run.result(`identify by ${how}`)
+        const { ids, backend: used, bars, places, found, first, same, events } = run.result(`identify by ${how}`)
         assert.equal(ids, '1b36:0010')
+        assert.equal(used, `vfio-${backend}`)
         assert.deepEqual(bars, [{ index: 0, kind: 'memory', is64Bit: true, size: '0x4000' }])
         assert.deepEqual(places, ['memory 0xe0000000 0x2000 mapped', 'memory 0xe0002000 0x2000 trapped'])
         assert.deepEqual(found, { version: 0x1_0400, vectors: 65, isReady: true })

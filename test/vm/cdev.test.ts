@@ -1,6 +1,7 @@
 // src/vfio by character device and iommufd, on a kernel that has them.
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
+import { addressIn, bindToVfio, quiesce, runCommands } from './run-commands.js'
 import { runInVm } from './run-in-vm.js'
 import { topology } from './topology.js'
 
@@ -9,7 +10,7 @@ import { topology } from './topology.js'
 type Json = any
 
 const machine = topology(['edu-root', 'edu-root-2', 'edu-port', 'rng-slow', 'edu-shared-a', 'edu-shared-b', 'igb'])
-const addressOf = (name: string) => machine.devices.find((device) => device.name === name)?.address
+const addressOf = (name: string) => addressIn(machine, name)
 const done = { ok: true }
 
 describe('a device by character device and iommufd', () => {
@@ -163,4 +164,38 @@ describe('a virtual function of a physical function that VFIO holds', () => {
       assert.deepEqual(opened, { backend: `vfio-${backend}`, isVirtualFunction: true, reset: done })
     })
   }
+})
+
+describe('quiesce reset, on a kernel that offers both ways', () => {
+  it('takes the way that is there, or the one that it is told', async () => {
+    const machine = topology(['edu-root'])
+    const address = addressIn(machine, 'edu-root')
+    const shell = (name: string, line: string) => ({ do: 'run', name, line: ['sh', '-c', line] }) as const
+    const reset = (name: string, backend: string) => quiesce(name, 'reset', address, '--backend', backend)
+    const { said } = await runCommands(
+      machine,
+      [
+        ...bindToVfio(address),
+        reset('both', 'auto'),
+        shell('hide', 'mv /dev/iommu /dev/vfio/hidden'),
+        reset('no iommufd', 'cdev'),
+        reset('by group', 'auto'),
+        shell('hide', 'mv /dev/vfio/hidden /dev/iommu; mv /dev/vfio/vfio /dev/vfio/hidden'),
+        reset('no container', 'group'),
+        reset('by character device', 'auto'),
+      ],
+      { kernel: 'iommufd' },
+    )
+    const status = Object.fromEntries([...said].map(([name, outcome]) => [name, outcome.status]))
+    assert.deepEqual(status, {
+      both: 10,
+      hide: 0,
+      'no iommufd': 69,
+      'by group': 10,
+      'no container': 69,
+      'by character device': 10,
+    })
+    assert.match(said.get('no iommufd')?.stderr ?? '', /no iommufd here/)
+    assert.match(said.get('no container')?.stderr ?? '', /no VFIO here/)
+  })
 })

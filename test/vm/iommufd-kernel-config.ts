@@ -13,7 +13,14 @@ const groups = {
     'X86_X2APIC',
   ],
   'a console, and results': ['PRINTK', 'BUG', 'TTY', 'UNIX98_PTYS', 'SERIAL_8250', 'SERIAL_8250_CONSOLE'],
-  'programs from an initial file system': ['BLK_DEV_INITRD', 'BINFMT_ELF', 'BINFMT_SCRIPT', 'MULTIUSER', 'DEVTMPFS'],
+  'programs from an initial file system': [
+    'BLK_DEV_INITRD',
+    'BINFMT_ELF',
+    'BINFMT_SCRIPT',
+    'MULTIUSER',
+    'DEVTMPFS',
+    'DEVMEM',
+  ],
   'file systems': ['PROC_FS', 'SYSFS', 'TMPFS', 'SHMEM', 'HUGETLBFS', 'FILE_LOCKING'],
   'what Node asks of a kernel': [
     ...['FUTEX', 'EPOLL', 'EVENTFD', 'SIGNALFD', 'TIMERFD', 'AIO', 'MEMBARRIER', 'RSEQ', 'ADVISE_SYSCALLS'],
@@ -73,7 +80,7 @@ const off = [
   ],
   ...['RD_GZIP', 'RD_BZIP2', 'RD_LZMA', 'RD_XZ', 'RD_LZO', 'RD_LZ4', 'RD_ZSTD'],
   ...['PERF_EVENTS_INTEL_UNCORE', 'PERF_EVENTS_INTEL_RAPL', 'PERF_EVENTS_INTEL_CSTATE', 'INTEL_IOMMU_PERF_EVENTS'],
-  ...['ALLOW_DEV_COREDUMP', 'SECCOMP', 'IPV6', 'WLAN', 'ETHERNET', 'NETDEVICES', 'RAS'],
+  ...['ALLOW_DEV_COREDUMP', 'STRICT_DEVMEM', 'SECCOMP', 'IPV6', 'WLAN', 'ETHERNET', 'NETDEVICES', 'RAS'],
 ] as const
 
 /** Further lines for .config: wishes only. What else needs such an option switches it on again. */

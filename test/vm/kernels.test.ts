@@ -1,8 +1,7 @@
-// The two kernels of the test VM, and guests of the guest: that what other tests rely on is there.
+// The two kernels of the test VM: that what other tests rely on is there.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { KernelSmoke } from './guest/kernel-smoke.js'
-import { nestedGuest } from './nested-guest.js'
 import { type RunOptions, runInVm } from './run-in-vm.js'
 import { topology } from './topology.js'
 
@@ -27,20 +26,5 @@ describe('the kernels of the test VM', () => {
     assert.deepEqual([...found.devices].sort(), ['vfio0', 'vfio1'])
     assert.ok(found.hugePages.includes('hugepages-2048kB'))
     assert.deepEqual(found.kvm, { version: 12, machine: true })
-  })
-
-  it('no KVM is there on a processor without SVM', async () => {
-    assert.equal((await smoke({ kernel: 'iommufd' })).kvm, undefined)
-  })
-})
-
-describe('a guest of the guest', () => {
-  it('boots on KVM and QEMU 11, takes commands and turns itself off', async () => {
-    const options = await nestedGuest()
-    const run = await runInVm({ program: 'nested-smoke', topology: topology([]), ...options, timeoutMs: 300_000 })
-    assert.equal(run.exitCode, 0, run.serial)
-    const [found] = run.results as { kernel: string; accelerator: unknown; status: number }[]
-    assert.match(found?.kernel ?? '', /^Linux \d+\.\d+/)
-    assert.deepEqual([found?.accelerator, found?.status], [{ enabled: true, present: true }, 0])
   })
 })

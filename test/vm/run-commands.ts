@@ -1,14 +1,21 @@
 import assert from 'node:assert/strict'
 import type { CommandOutcome, CommandStep, RunStep } from './guest/commands.js'
-import { runInVm, type VmRun } from './run-in-vm.js'
+import { type RunOptions, runInVm, type VmRun } from './run-in-vm.js'
 import type { Topology } from './topology.js'
 
 /** Steps for a guest, and what their commands said, by name. */
 export async function runCommands(
   topology: Topology,
   steps: readonly CommandStep[],
+  options: Pick<RunOptions, 'kernel'> = {},
 ): Promise<{ readonly said: ReadonlyMap<string, CommandOutcome>; readonly run: VmRun }> {
-  const run = await runInVm({ program: 'commands', args: [JSON.stringify(steps)], topology, timeoutMs: 400_000 })
+  const run = await runInVm({
+    program: 'commands',
+    args: [JSON.stringify(steps)],
+    topology,
+    timeoutMs: 400_000,
+    ...options,
+  })
   assert.equal(run.exitCode, 0, run.serial)
   const outcomes = run.results as CommandOutcome[]
   return { said: new Map(outcomes.map((outcome) => [outcome.name, outcome])), run }

@@ -1,5 +1,5 @@
 // npm run vm: a shell in the VM, with every device bound to vfio-pci and quiesce on the path. `npm run vm -- nvme igb` gives
-// it these devices only; `--no-iommu` boots it without an IOMMU.
+// it these devices only; `--no-iommu` boots it without an IOMMU, `--iommufd` with the kernel that has IOMMUFD.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,14 +8,17 @@ import { allDevices, type DeviceName, deviceModels } from './devices.js'
 import { shellScript } from './guest-script.js'
 import { projectEntries, writeInitramfs } from './initramfs.js'
 import { nodeLayer, systemLayer } from './layers.js'
-import { requireParts } from './machine-parts.js'
+import { requireMachineParts, requireParts } from './machine-parts.js'
 import { qemuCommand } from './qemu-arguments.js'
 import { topology as machineWith, type Topology } from './topology.js'
 
+const flags = ['--no-iommu', '--iommufd']
 const words = process.argv.slice(2)
-const unknown = words.filter((word) => word !== '--no-iommu' && !Object.hasOwn(deviceModels, word))
+const unknown = words.filter((word) => !flags.includes(word) && !Object.hasOwn(deviceModels, word))
 if (unknown.length > 0) {
-  console.error(`vm: no such device: ${unknown.join(', ')}\nusage: npm run vm [-- [--no-iommu] <device>...]`)
+  console.error(
+    `vm: no such device: ${unknown.join(', ')}\nusage: npm run vm [-- [--no-iommu] [--iommufd] <device>...]`,
+  )
   console.error(`devices: ${allDevices.join(' ')}`)
   process.exit(64)
 }
@@ -23,7 +26,9 @@ const names = words.filter((word): word is DeviceName => Object.hasOwn(deviceMod
 await openShell(machineWith(names.length > 0 ? names : allDevices, { iommu: !words.includes('--no-iommu') }))
 
 async function openShell(topology: Topology): Promise<void> {
-  const parts = await requireParts((line) => console.error(`vm: ${line}`))
+  // Says what it fetches; what comes after is told by its result.
+  await requireParts((line) => console.error(`vm: ${line}`))
+  const parts = await requireMachineParts(topology, words.includes('--iommufd') ? 'iommufd' : 'debian')
   const layers = [await systemLayer(parts), await nodeLayer(parts)]
   const folder = mkdtempSync(join(tmpdir(), 'quiesce-vm-'))
   try {

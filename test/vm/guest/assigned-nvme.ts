@@ -54,7 +54,18 @@ async function identifyByInterrupt(byEventfd: boolean) {
   msix.enable({ functionMask: true })
   msix.enable()
   marks.push(nextMark())
-  return { ids, capabilities, bars, places, found, first, same, marks, events: assignment.events }
+  return {
+    backend: assignment.fn.backend,
+    ids,
+    capabilities,
+    bars,
+    places,
+    found,
+    first,
+    same,
+    marks,
+    events: assignment.events,
+  }
 }
 
 /** A masked vector is remembered as pending and sent when it is unmasked. */
@@ -67,7 +78,7 @@ async function masks() {
     mask()
     driver.submitIdentify()
     await until(() => driver.hasCompletion)
-    await until(() => msix.isPending(0), 500)
+    await until(() => msix.isPending(0))
     const whileMasked = { messages: vmm.messages.length, pending: msix.isPending(0), completed: driver.hasCompletion }
     unmask()
     const heard = await until(() => vmm.messages.length > 0)
