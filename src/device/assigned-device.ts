@@ -15,7 +15,7 @@ import { isUsable, resetState } from './device-state.js'
 import { type DeviceInspection, inspectDevice } from './inspect-device.js'
 import { MemoryKeeper, type MemoryMember, type MemoryProblem } from './memory/memory-keeper.js'
 import { barSharing } from './memory/share-bar.js'
-import { outOfStep, putInQuarantine } from './quarantine.js'
+import { containIfStillMapped, outOfStep, putInQuarantine } from './quarantine.js'
 import type { Vmm } from './vmm.js'
 
 /** A device of the same owner, as its function or as what it is assigned as. */
@@ -44,16 +44,19 @@ export class AssignedDevice implements AsyncDisposable {
 
   /**
    * Takes a function over for a guest: off the bus until the guest enables it, with all of the guest's memory mapped. If
-   * this throws, the function is still the caller's.
-   * @throws QuiesceError `UNSUPPORTED` if no guest could use it, `USAGE` if the policy does not fit it or it shares an
-   * address space with a device of another guest, `CONFIG_ACCESS` if it does not answer; `DMA_CONFLICT`, `MEMLOCK`,
-   * `UNSUPPORTED` or `SYSTEM` if the guest's memory cannot be mapped
+   * this throws, the function is still the caller's, though it may be off the bus.
+   * @throws QuiesceError `UNSUPPORTED` if no guest could use it, `USAGE` if the policy does not fit it, it is assigned
+   * already, or it shares an address space with a device of another guest, `CONFIG_ACCESS` if it does not answer;
+   * `DMA_CONFLICT`, `MEMLOCK`, `UNSUPPORTED` or `SYSTEM` if the guest's memory cannot be mapped
    */
   static open(fn: PhysicalFunction, vmm: Vmm, options: AssignedDeviceOptions = {}): AssignedDevice {
     return new AssignedDevice(fn, vmm, options)
   }
 
   private constructor(fn: PhysicalFunction, vmm: Vmm, options: AssignedDeviceOptions) {
+    if (DeviceResets.of(fn) !== undefined) {
+      throw new QuiesceError('USAGE', `Cannot assign ${fn.address}: it is assigned already`, { device: fn.address })
+    }
     const policy = { ...defaultDevicePolicy, ...options.policy }
     this.#fn = fn
     this.#events = new DeviceEvents(fn.clock, options.onEvent)
@@ -61,24 +64,25 @@ export class AssignedDevice implements AsyncDisposable {
       address: fn.address,
       dma: fn.dma,
       peerToPeer: policy.peerToPeer,
-      isContained: () => this.#parts?.state.contained === true,
+      isContained: () => this.#parts.state.contained,
       outOfStep: (problem) => this.#memoryOutOfStep(problem),
     }
     const member = this.#member
-    // Before anything can let the device on the bus.
-    const keeper = MemoryKeeper.join(vmm.memory, member)
-    this.#memory = keeper
+    const share = policy.peerToPeer ? barSharing(member, (area) => keeper.share(area), this.#events) : undefined
+    // It is off the bus after this, and the guest cannot let it on before all of its memory is mapped.
+    this.#parts = assembleDevice(fn, vmm, policy, this.#events, {
+      resetByGuest: () => this.#resetByGuest(),
+      wasReset: () => this.#registersWereReset(),
+      share,
+    })
+    let keeper: MemoryKeeper
     try {
-      const share = policy.peerToPeer ? barSharing(member, (area) => keeper.share(area), this.#events) : undefined
-      this.#parts = assembleDevice(fn, vmm, policy, this.#events, {
-        resetByGuest: () => this.#resetByGuest(),
-        wasReset: () => this.#registersWereReset(),
-        share,
-      })
+      keeper = MemoryKeeper.join(vmm.memory, member)
     } catch (error) {
-      keeper.leave(member)
+      this.#parts.interrupts.close()
       throw error
     }
+    this.#memory = keeper
     const { companions = [], resetPolicy = {} } = options
     this.#resets = new DeviceResets({
       fn,
@@ -151,9 +155,10 @@ export class AssignedDevice implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    this.#resets.unregister(this)
     this.#resets.abort()
     await this.#resets.settled()
+    // Not before: a hot reset that takes it along has to find it. What follows does not wait until it is off the bus.
+    this.#resets.unregister(this)
     const { bars, command, interrupts, state } = this.#parts
     const reachable = state.quarantine?.stuck !== true
     state.phase = 'closed'
@@ -167,8 +172,6 @@ export class AssignedDevice implements AsyncDisposable {
         if (reachable) command.decodeNoMore()
       },
       () => interrupts.close(),
-      () => this.#fn.interrupts.disable('err'),
-      () => this.#fn.interrupts.disable('req'),
       () => this.#memory.leave(this.#member),
       () => disposeFunction(this.#fn),
       () => this.#memory.released(),
@@ -202,20 +205,27 @@ export class AssignedDevice implements AsyncDisposable {
    * back of a driver that was told nothing; and one that reaches more than it must not go on at all. So it is taken away,
    * which its driver does notice, until a reset finds it in step again.
    */
-  #memoryOutOfStep({ error, stillMapped }: MemoryProblem): void {
+  #memoryOutOfStep(problem: MemoryProblem): void {
     const { state } = this.#parts
-    this.#events.report({ kind: 'memory-not-mapped', reason: reasonOf(error) })
+    this.#events.report({ kind: 'memory-not-mapped', reason: reasonOf(problem.error) })
     // The end of a reset looks for itself.
-    if (state.phase !== 'live' || state.quarantine !== undefined) return
-    putInQuarantine(this.#parts, this.#events, outOfStep(error))
-    if (stillMapped) state.contained = this.#fn.contain().ok
+    if (state.phase !== 'live') return
+    const isNew = state.quarantine === undefined
+    const reason = outOfStep(problem.error)
+    if (isNew) putInQuarantine(this.#parts, reason)
+    containIfStillMapped(this.#fn, state, problem)
+    if (isNew) this.#events.report({ kind: 'quarantined', reason })
   }
 
   #listen(kind: 'err' | 'req', event: 'device-error' | 'release-requested'): void {
     const { interrupts } = this.#fn
     if (interrupts.info(kind).count === 0) return
     try {
-      interrupts.enable(kind, [{ signal: () => this.#events.report({ kind: event }) }])
+      // It ends with the function.
+      const signal = (): void => {
+        if (this.#closed === undefined) this.#events.report({ kind: event })
+      }
+      interrupts.enable(kind, [{ signal }])
     } catch (error) {
       this.#events.report({ kind: 'interrupts-failed', reason: reasonOf(error) })
     }

@@ -72,7 +72,15 @@ export class DeviceEvents {
 
   report(event: DeviceEvent): void {
     const suppressed = limited.has(event.kind) ? this.#take(event.kind) : 0
-    if (suppressed !== undefined) this.#listener?.({ ...event, suppressed })
+    if (suppressed === undefined) return
+    try {
+      this.#listener?.({ ...event, suppressed })
+    } catch (error) {
+      // The owner's own failure, but not one of the guest's access: it comes up with nobody else in between.
+      queueMicrotask(() => {
+        throw error
+      })
+    }
   }
 
   /** How many were left out before this one; undefined where this one is left out too. */

@@ -11,7 +11,7 @@ import { type DeviceEvents, type ResetCause, reasonOf } from './device-event.js'
 import type { DeviceParts } from './device-parts.js'
 import { isUsable, resetState } from './device-state.js'
 import type { MemoryKeeper, MemoryMember } from './memory/memory-keeper.js'
-import { quarantineAfter, readmit } from './quarantine.js'
+import { containIfStillMapped, putInQuarantine, quarantineAfter, readmit } from './quarantine.js'
 
 export interface DeviceResetParts {
   readonly fn: PhysicalFunction
@@ -63,13 +63,14 @@ export class DeviceResets {
 
   /** Resolves once no reset is going on. */
   async settled(): Promise<void> {
-    await this.#queue
+    do await this.#queue
+    while (this.#underWay > 0)
   }
 
   /** Keeps its guest away from it, also between resets, until `release`. */
   hold(): void {
     this.#isHeld = true
-    this.#parts.parts.state.phase = 'resetting'
+    this.#answerNobody()
   }
 
   release(): void {
@@ -90,13 +91,22 @@ export class DeviceResets {
   enqueue(cause: 'guest' | 'owner', batch?: ResetBatch): Promise<ResetReport> {
     // At once, not when its turn comes: the guest's next access must find nobody.
     this.#parts.parts.state.phase = 'resetting'
-    const companions = new Set<object>([...this.#parts.companions(), ...(batch?.members.map(({ fn }) => fn) ?? [])])
+    let named: readonly object[] = []
+    let failure: { readonly error: unknown } | undefined
+    try {
+      named = this.#parts.companions()
+    } catch (error) {
+      failure = { error }
+    }
+    const companions = new Set<object>([...named, ...(batch?.members.map(({ fn }) => fn) ?? [])])
     const others = new Set([...companions].flatMap((companion) => DeviceResets.of(companion) ?? []))
     others.delete(this)
     const concerned = [this, ...others]
-    const begin = (): Promise<ResetReport> => this.#reset(cause, companions, batch)
+    const begin = (): Promise<ResetReport> =>
+      failure === undefined ? this.#reset(cause, companions, batch) : this.#giveUp(cause, failure.error)
     // With nobody to wait for, it begins here: its first steps take the BARs from the guest, before its next access.
     const isFree = concerned.every((each) => each.#underWay === 0)
+    if (!isFree) this.#answerNobody()
     for (const each of concerned) each.#underWay += 1
     const work = isFree ? begin() : Promise.all(concerned.map((each) => each.#queue)).then(begin)
     const end = (): void => {
@@ -139,12 +149,22 @@ export class DeviceResets {
     }
   }
 
+  /** Without the procedure, where what it needs to know could not be learned. */
+  async #giveUp(cause: ResetCause, error: unknown): Promise<never> {
+    this.#end(cause, undefined, error)
+    throw error
+  }
+
+  /** Nobody in the guest reaches it any more. */
+  #answerNobody(): void {
+    this.#parts.parts.state.phase = 'resetting'
+    this.#withdrawBars()
+  }
+
   /** Nobody in the guest reaches it any more, and no signal of it reaches the guest. */
   #leaveGuest(): void {
-    const { state, interrupts } = this.#parts.parts
-    state.phase = 'resetting'
-    this.#withdrawBars()
-    interrupts.suspend()
+    this.#answerNobody()
+    this.#parts.parts.interrupts.suspend()
   }
 
   async #wasTakenAlong(by: ResetReport | undefined, batch?: ResetBatch): Promise<void> {
@@ -168,16 +188,16 @@ export class DeviceResets {
     const { parts, events, keeper, member } = this.#parts
     const { state, interrupts, shape } = parts
     this.#withdrawBars()
-    interrupts.forget()
+    if (report === undefined) putInQuarantine(parts, `the reset failed: ${reasonOf(failure)}`)
+    else interrupts.forget()
     resetState(state, shape)
-    if (report === undefined) {
-      state.quarantine = { reason: `the reset failed: ${reasonOf(failure)}`, stuck: false }
-    } else {
+    if (report !== undefined) {
       state.lastReset = report
       state.contained ||= report.contained
       const refusal = readmit(this.fn, state, report)
       // Memory comes before the guest can let the device on the bus.
       const problem = keeper.repair(member)
+      containIfStillMapped(this.fn, state, problem)
       state.quarantine = quarantineAfter(report, state.contained, refusal, problem?.error)
     }
     this.#comeBack()

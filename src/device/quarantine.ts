@@ -1,9 +1,10 @@
 // When a device is kept quiet, and when it is let in again.
 import type { PhysicalFunction } from '../function/physical-function.js'
 import type { ResetReport } from '../reset/report.js'
-import { type DeviceEvents, reasonOf } from './device-event.js'
+import { reasonOf } from './device-event.js'
 import type { DeviceParts } from './device-parts.js'
 import type { DeviceState, Quarantine } from './device-state.js'
+import type { MemoryProblem } from './memory/memory-keeper.js'
 
 function isStuck({ attempts }: ResetReport): boolean {
   return attempts.some(({ result }) => result === 'stuck')
@@ -43,17 +44,30 @@ export function quarantineAfter(
   return memoryError === undefined ? undefined : { reason: outOfStep(memoryError), stuck }
 }
 
+/** Cuts a device off that still reaches memory which is not the guest's any more. */
+export function containIfStillMapped(
+  fn: PhysicalFunction,
+  state: DeviceState,
+  problem: MemoryProblem | undefined,
+): void {
+  if (problem?.stillMapped !== true || state.contained) return
+  try {
+    state.contained = fn.contain().ok
+  } catch {
+    // It is closed, and reaches nothing.
+  }
+}
+
 export function outOfStep(error: unknown): string {
   return `it does not reach what the guest's memory is: ${reasonOf(error)}`
 }
 
 /** Takes a device that is in use away from its guest: off the bus, no BAR, no interrupt, until a reset ends well. */
-export function putInQuarantine(parts: DeviceParts, events: DeviceEvents, reason: string): void {
+export function putInQuarantine(parts: DeviceParts, reason: string): void {
   const { state, command, bars, interrupts } = parts
   state.quarantine = { reason, stuck: false }
   command.masterNoMore()
   bars.apply()
   command.decodeNoMore()
   interrupts.suspend()
-  events.report({ kind: 'quarantined', reason })
 }

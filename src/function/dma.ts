@@ -46,7 +46,7 @@ export interface DmaSpace {
   /** Zeroed, page-aligned memory. Lives until disposed, after every mapping of it. */
   allocate(size: bigint): DmaMemory
   /**
-   * Maps all of `memory` at `iova`.
+   * Maps all of `memory` at `iova`, until it is disposed, or the memory, or the device.
    * @throws QuiesceError `DMA_CONFLICT` if unaligned or overlapping, `MEMLOCK` if the limit on pinned memory forbids it
    */
   map(iova: bigint, memory: DmaMemory, access: DmaAccess): DmaMapping

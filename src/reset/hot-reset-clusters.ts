@@ -2,8 +2,17 @@
 import type { PhysicalFunction } from '../function/physical-function.js'
 
 function reach(fn: PhysicalFunction): ReadonlySet<string> {
-  const scope = fn.hotResetScope()
-  return new Set([fn.address, ...(scope.ok ? scope.affected.map((affected) => affected.address) : [])])
+  return new Set([fn.address, ...affectedBy(fn)])
+}
+
+function affectedBy(fn: PhysicalFunction): string[] {
+  try {
+    const scope = fn.hotResetScope()
+    return scope.ok ? scope.affected.map(({ address }) => address) : []
+  } catch {
+    // It is closed: its own reset says so, and those of the others go on.
+    return []
+  }
 }
 
 /** Groups of functions; no hot reset of one reaches into another group. */

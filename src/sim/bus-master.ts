@@ -49,17 +49,20 @@ export class BusMaster {
       return false
     }
     const payload = bytes.slice()
-    const land = (): void => {
-      // Writes land in the order in which they were posted.
-      this.#posted.shift()
+    this.#post(() => {
       const { moved, fault } = this.path.write(iova, payload)
       if (moved > 0) this.#ledger.recordDma(request, iova, moved, undefined)
       if (fault !== undefined) {
         this.#ledger.recordDma(request, iova + BigInt(moved), payload.length - moved, fault)
       }
-    }
-    this.#posted.push({ event: this.#clock.schedule(postedUs, land), land })
+    })
     return true
+  }
+
+  /** An interrupt by message is a posted write like the others, and does not overtake them (PCIe 6.0 2.4.1). */
+  message(arrive: () => void): void {
+    if (this.#posted.length === 0) arrive()
+    else this.#post(arrive)
   }
 
   read(iova: bigint, length: number, epoch: number): Uint8Array | undefined {
@@ -68,6 +71,15 @@ export class BusMaster {
     const reason = this.#gate.blocked ?? this.path.read(iova, into).fault
     this.#ledger.recordDma(request, iova, length, reason)
     return reason === undefined ? into : undefined
+  }
+
+  #post(arrive: () => void): void {
+    const land = (): void => {
+      // What was posted lands in the order in which it was.
+      this.#posted.shift()
+      arrive()
+    }
+    this.#posted.push({ event: this.#clock.schedule(postedUs, land), land })
   }
 
   /** Lands every write that is under way. */

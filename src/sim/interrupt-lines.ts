@@ -4,7 +4,7 @@
 import type { FunctionRegisters } from '../kit/function-registers.js'
 import { Command } from '../pci/command.js'
 import { headerOffset } from '../pci/header.js'
-import type { Gate } from './bus-master.js'
+import type { BusMaster, Gate } from './bus-master.js'
 import type { Ledger } from './ledger.js'
 import type { VirtualClock } from './virtual-clock.js'
 
@@ -19,8 +19,10 @@ export class InterruptLines {
   readonly #ledger: Ledger
   readonly #clock: VirtualClock
   readonly #gate: Gate
+  readonly #master: BusMaster
 
-  constructor(registers: FunctionRegisters, clock: VirtualClock, ledger: Ledger, gate: Gate) {
+  constructor(registers: FunctionRegisters, clock: VirtualClock, ledger: Ledger, gate: Gate, master: BusMaster) {
+    this.#master = master
     this.#registers = registers
     this.#clock = clock
     this.#ledger = ledger
@@ -57,7 +59,8 @@ export class InterruptLines {
   }
 
   #message(kind: 'msi' | 'msix', vector: number): void {
-    this.#signal(kind, vector, this.#gate.blocked === undefined)
+    const canLeave = this.#gate.blocked === undefined
+    this.#master.message(() => this.#signal(kind, vector, canLeave))
   }
 
   #signal(via: SignalKind, vector: number, canLeave: boolean): void {

@@ -61,7 +61,7 @@ export class SimulatedHardware implements Gate {
     this.registers = new FunctionRegisters(parts.declaration)
     this.config = this.registers.config
     this.master = new BusMaster(parts.clock, parts.ledger, this)
-    this.lines = new InterruptLines(this.registers, parts.clock, parts.ledger, this)
+    this.lines = new InterruptLines(this.registers, parts.clock, parts.ledger, this, this.master)
     this.logic = parts.logic(this.#host())
     this.#faultsOnceBusy = parts.faultsOnceBusy ?? {}
     parts.bus.functions.push(this)

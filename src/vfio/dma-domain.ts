@@ -15,7 +15,7 @@ export interface WantedMapping {
   readonly iova: bigint
   readonly size: bigint
   readonly access: DmaAccess
-  /** The device that asks for it, and whose it ends with. */
+  /** The device that asks for it. */
   readonly owner: string
 }
 

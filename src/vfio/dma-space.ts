@@ -34,6 +34,8 @@ export class VfioDmaSpace implements DmaSpace {
   readonly domain: DmaDomain
   readonly backings: ReadonlySet<DmaBackingKind>
   readonly #device: string
+  /** Those that end with this device. */
+  readonly #own = new WeakSet<DmaMapping>()
 
   /** @param kernelSharesRegions whether the kernel makes dma-bufs of BARs: what makes them takes them, too (Linux 6.19) */
   constructor(device: string, domain: DmaDomain, kernelSharesRegions: boolean) {
@@ -78,7 +80,9 @@ export class VfioDmaSpace implements DmaSpace {
   }
 
   map(iova: bigint, memory: DmaMemory, access: DmaAccess): DmaMapping {
-    return this.mapBacking(iova, BigInt(memory.bytes.byteLength), { memory, offset: 0n }, access)
+    const mapping = this.mapBacking(iova, BigInt(memory.bytes.byteLength), { memory, offset: 0n }, access)
+    this.#own.add(mapping)
+    return mapping
   }
 
   mapBacking(iova: bigint, size: bigint, backing: DmaBacking, access: DmaAccess): DmaMapping {
@@ -92,10 +96,8 @@ export class VfioDmaSpace implements DmaSpace {
     return unmapped
   }
 
-  /** Ends the mappings that this device made. */
+  /** Ends what this device has mapped by `map`; what it has mapped by `mapBacking` is the domain's. */
   unmapOwn(): void {
-    for (const mapping of this.domain.mappings) {
-      if (mapping.owner === this.#device) this.domain.unmap(mapping)
-    }
+    for (const mapping of this.domain.mappings) if (this.#own.has(mapping)) this.domain.unmap(mapping)
   }
 }

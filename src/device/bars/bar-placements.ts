@@ -67,10 +67,14 @@ export class BarPlacements {
 
   /** Brings the guest's address space in line with the state. */
   apply(): void {
-    const wanted = this.#bars.map((bar) => ({ bar, address: this.#wantedAddress(bar.shape) }))
-    const changed = wanted.filter(({ bar, address }) => bar.placement?.address !== address)
-    for (const { bar } of changed) this.#removeReporting(bar)
-    for (const { bar, address } of changed) if (address !== undefined) this.#place(bar, address)
+    // Asked anew for each: the VMM may change the state by calling back, and that has done its part then.
+    for (const bar of this.#bars) {
+      if (bar.placement?.address !== this.#wantedAddress(bar.shape)) this.#removeReporting(bar)
+    }
+    for (const bar of this.#bars) {
+      const address = this.#wantedAddress(bar.shape)
+      if (address !== undefined && bar.placement === undefined) this.#place(bar, address)
+    }
   }
 
   /** Takes every BAR out of the guest, whatever the state says. Throws the VMM's first failure, once all were tried. */
@@ -93,16 +97,21 @@ export class BarPlacements {
 
   #place(bar: PlaceableBar, address: bigint): void {
     const holds: Disposable[] = []
+    const placement = { address, holds }
+    bar.placement = placement
+    // Taken away again by a call of the VMM in between: what comes now is given back at once.
+    const isStale = (): boolean => bar.placement !== placement
+    const keep = (hold: Disposable | undefined): void => {
+      if (isStale()) hold?.[Symbol.dispose]()
+      else if (hold !== undefined) holds.push(hold)
+    }
     try {
-      for (const piece of bar.pieces) holds.push(this.#hold(bar, piece, address + piece.offset))
+      for (const piece of bar.pieces) if (!isStale()) keep(this.#hold(bar, piece, address + piece.offset))
       // Given back first: the others must not reach what is no longer there.
-      const shared = this.#share?.(bar.shape, bar.pieces, address)
-      if (shared !== undefined) holds.push(shared)
-      bar.placement = { address, holds }
+      if (!isStale()) keep(this.#share?.(bar.shape, bar.pieces, address))
     } catch (error) {
       this.#events.report({ kind: 'bar-not-placed', bar: bar.shape.index, address, reason: reasonOf(error) })
-      bar.placement = { address, holds }
-      this.#removeReporting(bar)
+      if (!isStale()) this.#removeReporting(bar)
     }
   }
 

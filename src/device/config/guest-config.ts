@@ -46,7 +46,7 @@ export class GuestConfig {
 
   /** Never throws: what cannot be read is all ones, as on a bus where nobody answers. */
   read(offset: number, width: AccessWidth): number {
-    if (!Number.isInteger(offset) || offset < 0 || this.#reach() === 'off') return allOnes(width)
+    if (!this.#begins(offset) || this.#reach() === 'off') return allOnes(width)
     let value = 0
     for (const lanes of lanesOf(offset, width)) {
       const part = this.#readLanes(lanes)
@@ -57,7 +57,7 @@ export class GuestConfig {
   }
 
   write(offset: number, width: AccessWidth, value: number): void {
-    if (!Number.isInteger(offset) || offset < 0) return
+    if (!this.#begins(offset)) return
     for (const lanes of lanesOf(offset, width)) {
       // Asked again for each dword: the first half of a write may have begun a reset.
       const reach = this.#reach()
@@ -65,6 +65,11 @@ export class GuestConfig {
       const part = Math.floor((value >>> 0) / 2 ** lanes.shift) % 2 ** (8 * lanes.length)
       this.#writeLanes(lanes, part, reach)
     }
+  }
+
+  /** Whether the space begins an access there; one that ends outside is answered as far as it goes. */
+  #begins(offset: number): boolean {
+    return Number.isInteger(offset) && offset >= 0 && offset < this.#hardware.size
   }
 
   #readLanes(lanes: Lanes): number | undefined {

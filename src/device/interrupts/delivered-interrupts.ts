@@ -1,6 +1,7 @@
 // What is set up in the kernel: one kind at a time, and changed only where something differs.
 import type { InterruptDestination, InterruptKind, Interrupts } from '../../function/interrupts.js'
-import { type DeviceEvents, reasonOf } from '../device-event.js'
+import type { DeviceEvents } from '../device-event.js'
+import { reportingFailure } from './reporting-failure.js'
 
 export type Destinations = readonly (InterruptDestination | undefined)[]
 
@@ -36,27 +37,20 @@ export class DeliveredInterrupts {
     const before = this.#current
     if (before?.kind !== wanted?.kind) this.#disable()
     if (wanted === undefined) return
-    try {
+    const isDone = reportingFailure(this.#events, () => {
       if (before?.kind !== wanted.kind || before.destinations.length !== wanted.destinations.length)
         this.#enable(wanted)
       else this.#retarget(wanted, before.destinations)
-      this.#current = wanted
-    } catch (error) {
-      this.#events.report({ kind: 'interrupts-failed', reason: reasonOf(error) })
-      // How much of it the kernel took is not known.
-      this.#current ??= wanted
-      this.#disable()
-    }
+    })
+    this.#current = wanted
+    // How much of it the kernel took is not known.
+    if (!isDone) this.#disable()
   }
 
   /** Lets an INTx through again that was masked when it was delivered. */
   unmaskIntx(): void {
     if (this.#current?.kind !== 'intx') return
-    try {
-      this.#interrupts.unmask('intx')
-    } catch (error) {
-      this.#events.report({ kind: 'interrupts-failed', reason: reasonOf(error) })
-    }
+    reportingFailure(this.#events, () => this.#interrupts.unmask('intx'))
   }
 
   /** Somebody else has disabled everything. */
@@ -80,10 +74,6 @@ export class DeliveredInterrupts {
     const before = this.#current
     this.#current = undefined
     if (before === undefined) return
-    try {
-      this.#interrupts.disable(before.kind)
-    } catch (error) {
-      this.#events.report({ kind: 'interrupts-failed', reason: reasonOf(error) })
-    }
+    reportingFailure(this.#events, () => this.#interrupts.disable(before.kind))
   }
 }

@@ -8,8 +8,10 @@ import type { DeviceEvents } from '../device-event.js'
 import { type DeviceState, isUsable } from '../device-state.js'
 import type { LineRoute, Vmm } from '../vmm.js'
 import { DeliveredInterrupts, type WantedInterrupts } from './delivered-interrupts.js'
+import { MessageVectors, type MessageVectorsOf } from './message-vectors.js'
 import { Msi } from './msi.js'
 import { Msix } from './msix.js'
+import { reportingFailure } from './reporting-failure.js'
 
 export interface GuestInterruptParts {
   readonly fn: PhysicalFunction
@@ -26,6 +28,7 @@ export class GuestInterruptDelivery {
   readonly msix: Msix | undefined
   readonly msi: Msi | undefined
   readonly #state: DeviceState
+  readonly #events: DeviceEvents
   readonly #delivered: DeliveredInterrupts
   readonly #line: LineRoute | undefined
   /** Whether the kernel can unmask INTx by the VMM's eventfd. */
@@ -33,14 +36,16 @@ export class GuestInterruptDelivery {
 
   constructor({ fn, vmm, hardware, state, events, msi, msix }: GuestInterruptParts) {
     this.#state = state
+    this.#events = events
     this.#delivered = new DeliveredInterrupts(fn.interrupts, events)
     const changed = (): void => this.sync()
+    const vectors: MessageVectorsOf = (registers) => new MessageVectors(registers, vmm.interrupts, events)
     const offered = (kind: 'msi' | 'msix'): number => fn.interrupts.info(kind).count
     if (msix !== undefined) {
-      this.msix = new Msix(Msix.shapeOf(hardware, msix, offered('msix')), state, vmm.interrupts, changed)
+      this.msix = new Msix(Msix.shapeOf(hardware, msix, offered('msix')), state, vectors, changed)
     }
     if (msi !== undefined) {
-      this.msi = new Msi(Msi.shapeOf(hardware, msi, offered('msi')), state, vmm.interrupts, changed)
+      this.msi = new Msi(Msi.shapeOf(hardware, msi, offered('msi')), state, vectors, changed)
     }
     this.#resamples = fn.interrupts.canUnmaskByEventfd
     const pin = hardware.read(headerOffset.interruptPin, 1) ?? 0
@@ -77,7 +82,7 @@ export class GuestInterruptDelivery {
     if (this.#state.phase === 'resetting') return
     const source = this.#active()
     const wanted = isUsable(this.#state) ? (source?.wanted() ?? this.#intx()) : undefined
-    if (this.#delivered.current?.kind === 'intx' && wanted?.kind !== 'intx') this.#line?.lower()
+    if (this.#delivered.current?.kind === 'intx' && wanted?.kind !== 'intx') this.#lowerLine()
     this.#delivered.set(wanted)
     // Routes go back once nothing can arrive in them.
     if (wanted?.kind !== 'msix') this.msix?.vectors.close()
@@ -88,7 +93,7 @@ export class GuestInterruptDelivery {
   /** A reset has switched everything off. */
   forget(): void {
     this.#delivered.forget()
-    this.#line?.lower()
+    this.#lowerLine()
     this.msix?.vectors.close()
     this.msi?.vectors.close()
   }
@@ -103,6 +108,10 @@ export class GuestInterruptDelivery {
   close(): void {
     this.suspend()
     this.#line?.[Symbol.dispose]()
+  }
+
+  #lowerLine(): void {
+    reportingFailure(this.#events, () => this.#line?.lower())
   }
 
   #active(): Msix | Msi | undefined {

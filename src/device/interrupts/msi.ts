@@ -4,9 +4,9 @@ import { MsiControl, msiOffset } from '../../pci/capabilities/msi.js'
 import { type ConfigOverlay, local, merge, watched } from '../config/config-overlay.js'
 import type { HardwareConfig } from '../config/hardware-config.js'
 import type { DeviceState } from '../device-state.js'
-import type { GuestInterrupts, MsiMessage } from '../vmm.js'
+import type { MsiMessage } from '../vmm.js'
 import type { WantedInterrupts } from './delivered-interrupts.js'
-import { MessageVectors, type VectorRegisters } from './message-vectors.js'
+import type { MessageVectors, MessageVectorsOf, VectorRegisters } from './message-vectors.js'
 
 const mostVectors = 32
 
@@ -25,11 +25,11 @@ export class Msi implements VectorRegisters {
   readonly #state: DeviceState
   readonly #changed: () => void
 
-  constructor(shape: MsiShape, state: DeviceState, guest: GuestInterrupts, changed: () => void) {
+  constructor(shape: MsiShape, state: DeviceState, vectors: MessageVectorsOf, changed: () => void) {
     this.shape = shape
     this.#state = state
     this.#changed = changed
-    this.vectors = new MessageVectors(this, guest)
+    this.vectors = vectors(this)
   }
 
   /** The shape of the capability at `at`; the kernel may offer fewer vectors than the device has. */

@@ -5,9 +5,9 @@ import type { EmulatedWindow } from '../bars/bar-access.js'
 import { type ConfigOverlay, local, merge, watched } from '../config/config-overlay.js'
 import type { HardwareConfig } from '../config/hardware-config.js'
 import { type DeviceState, msixEntry } from '../device-state.js'
-import type { AccessHandler, GuestInterrupts, MsiMessage } from '../vmm.js'
+import type { AccessHandler, MsiMessage } from '../vmm.js'
 import type { WantedInterrupts } from './delivered-interrupts.js'
-import { MessageVectors, type VectorRegisters } from './message-vectors.js'
+import type { MessageVectors, MessageVectorsOf, VectorRegisters } from './message-vectors.js'
 
 const writable = MsixControl.mask('functionMask', 'enable')
 
@@ -28,11 +28,11 @@ export class Msix implements VectorRegisters {
   readonly #state: DeviceState
   readonly #changed: () => void
 
-  constructor(shape: MsixShape, state: DeviceState, guest: GuestInterrupts, changed: () => void) {
+  constructor(shape: MsixShape, state: DeviceState, vectors: MessageVectorsOf, changed: () => void) {
     this.shape = shape
     this.#state = state
     this.#changed = changed
-    this.vectors = new MessageVectors(this, guest)
+    this.vectors = vectors(this)
   }
 
   /** The shape of the capability at `at`; the kernel may offer fewer vectors than the device has. */

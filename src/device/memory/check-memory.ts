@@ -26,7 +26,12 @@ export function checkMemory(ranges: readonly GuestMemoryRange[], space: DmaSpace
 function checkRange(range: GuestMemoryRange, space: DmaSpace): void {
   const { guestAddress, size, backing } = range
   const { pageSize, apertures, backings } = space
-  if (size <= 0n || guestAddress < 0n || [guestAddress, size, positionOf(backing)].some((each) => each % pageSize)) {
+  if (
+    size <= 0n ||
+    guestAddress < 0n ||
+    positionOf(backing) < 0n ||
+    [guestAddress, size, positionOf(backing)].some((each) => each % pageSize)
+  ) {
     const detail = `address, size and place of its backing must be multiples of ${pageSize} bytes`
     throw refuse(range, detail, 'Announce whole pages')
   }

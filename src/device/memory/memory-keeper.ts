@@ -68,9 +68,10 @@ export class MemoryKeeper implements PeerHost {
   private constructor(memory: GuestMemory, domain: object) {
     this.#memory = memory
     this.#domain = domain
+    // First: where the VMM fails in it, nothing may find this one.
+    this.#subscription = memory.onChange(() => this.#changed())
     MemoryKeeper.#keepers.set(domain, this)
     PeerAreas.of(memory).addHost(this)
-    this.#subscription = memory.onChange(() => this.#changed())
   }
 
   /** What is mapped, in the order of addresses. */

@@ -39,17 +39,24 @@ export class InterruptRouting {
   }
 
   openMessage(): MessageSource {
+    const eventfd = new EventFd()
     let gsi = pins
     while (this.#messages.has(gsi)) gsi++
     this.#messages.set(gsi, undefined)
-    const eventfd = new EventFd()
     const irqfd = { fd: eventfd.fd, gsi }
     let isAttached = false
     return {
       eventfd,
       setMessage: (message) => {
+        const before = this.#messages.get(gsi)
         this.#messages.set(gsi, message)
-        this.#apply()
+        try {
+          this.#apply()
+        } catch (error) {
+          // What is refused must not be in the table when another entry of it changes.
+          this.#messages.set(gsi, before)
+          throw error
+        }
         if (!isAttached) this.#set(irqfd)
         isAttached = true
       },
@@ -68,8 +75,7 @@ export class InterruptRouting {
   /** @param pin of the I/O APIC */
   openPin(pin: number): PinSource {
     this.#apply()
-    const eventfd = new EventFd()
-    const resample = new EventFd()
+    const [eventfd, resample] = openTwo()
     const irqfd = { fd: eventfd.fd, gsi: pin }
     const attach = () => {
       this.#set({ ...irqfd, resamplefd: resample.fd, flags: kvmConstant.KVM_IRQFD_FLAG_RESAMPLE })
@@ -142,5 +148,16 @@ export class InterruptRouting {
       )
     }
     ioctl('route interrupts', this.#vm.fd, kvmIoctl.KVM_SET_GSI_ROUTING, bytes)
+  }
+}
+
+/** Both or none. */
+function openTwo(): readonly [EventFd, EventFd] {
+  const first = new EventFd()
+  try {
+    return [first, new EventFd()]
+  } catch (error) {
+    first[Symbol.dispose]()
+    throw error
   }
 }

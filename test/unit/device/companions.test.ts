@@ -118,6 +118,21 @@ describe('a device that a hot reset takes along', () => {
     assert.ok(first.device.isUsable && second.device.isUsable)
   })
 
+  it('is out of its guest before that, also while it is being closed', async () => {
+    const { first, second } = siblings()
+    const { fn } = first
+    const hotReset = fn.hotReset.bind(fn)
+    let left: number | undefined
+    fn.hotReset = () => {
+      left = second.vmm.traps.size
+      return hotReset()
+    }
+    const reset = first.device.reset()
+    const closed = second.device.close()
+    await Promise.all([reset, closed])
+    assert.equal(left, 0)
+  })
+
   it('can be closed while it is taken along', async () => {
     const { first, second } = siblings()
     const reset = first.device.reset()

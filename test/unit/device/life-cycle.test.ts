@@ -66,6 +66,18 @@ describe('an assigned device', () => {
     assert.equal(vmm.traps.size, 0)
   })
 
+  it('is closed without a complaint also where that reset is still in the kernel', async () => {
+    const { device, fn, events } = openModel('flr', { resetPolicy: { methodTimeoutMs: 100 } })
+    fn.faults.set('reset-never-returns', true)
+    fn.faults.set('hot-reset-never-returns', true)
+    await Promise.all([device.reset(), device.reset()])
+    await device.close()
+    const before = events.length
+    fn.faults.clear('reset-never-returns')
+    await fn.clock.sleep(10_000)
+    assert.equal(events.length, before)
+  })
+
   it('releases everything also where the VMM fails, and says so', async () => {
     const { device, vmm, fn } = openModel('flr')
     enableBar0(device, at, 6)

@@ -100,6 +100,11 @@ describe('the memory of a guest', () => {
       says: /multiples of 4096/,
     },
     {
+      name: 'a backing below its file',
+      ranges: [range(1, 1, { backing: { fd: 3, offset: -page } })],
+      says: /multiples of 4096/,
+    },
+    {
       name: 'what the IOMMU does not translate',
       ranges: [range(0, 1), range(0xfee00, 1)],
       says: /0xfee00000-0xfee00fff: the IOMMU translates 0x0-0xfedfffff, 0xfef00000-0x7fffffffff/,
@@ -110,7 +115,7 @@ describe('the memory of a guest', () => {
     it(`is refused before anything is mapped: ${name}`, () => {
       const space = new RecordingDmaSpace()
       assert.throws(() => open(ranges, space), { code: 'DMA_CONFLICT', message: says })
-      assert.deepEqual(space.log, [])
+      assert.ok(!space.log.some((line) => line.includes('map')))
     })
   }
 

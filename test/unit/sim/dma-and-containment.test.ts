@@ -153,6 +153,20 @@ describe('the memory of a simulated machine', () => {
 })
 
 describe('opening and closing', () => {
+  it('what is mapped for all who share an address space ends with the last of them', () => {
+    const { fn, memory } = openWithMemory('flr')
+    const other = createSimulatedFunction('af-flr', { machine: fn.machine, shareDmaWith: fn })
+    fn.dma.map(0x8000_0000n, memory, 'read-write')
+    const shared = fn.dma.mapBacking(0x9000_0000n, 0x1000n, { memory, offset: 0n }, 'read')
+    fn[Symbol.dispose]()
+    assert.deepEqual(
+      other.dma.mappings.map(({ iova }) => iova),
+      [0x9000_0000n],
+    )
+    other[Symbol.dispose]()
+    assert.deepEqual(other.dma.mappings, [])
+    shared[Symbol.dispose]()
+  })
   it('closing takes the device off the bus, resets it if it can be, and detaches it', async () => {
     const { fn } = await openStreaming('flr')
     fn[Symbol.dispose]()

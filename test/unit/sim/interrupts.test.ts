@@ -3,7 +3,9 @@ import { describe, it } from 'node:test'
 import { QuiesceError } from '../../../src/errors/quiesce-error.js'
 import { capabilityId } from '../../../src/pci/capability-ids.js'
 import { createSimulatedFunction } from '../../../src/sim/create-simulated-function.js'
+import { eduBuffer, eduDmaCommand, eduRegister } from '../../../src/sim/models/edu-device.js'
 import { streamRegister } from '../../../src/sim/models/stream-device.js'
+import { writeRegister } from '../../../src/sim/region-access.js'
 import { capability, command, commandOffset, setBusMaster, writeWord } from './open-model.js'
 
 function counting(model: string) {
@@ -162,5 +164,27 @@ describe('interrupts', () => {
     fn.interrupts.enable('req', destinations.slice(0, 1))
     assert.equal(fn.interrupts.signalOwner('req'), true)
     assert.equal(counts[0], 1)
+  })
+  it('by message does not overtake the data that it is about', async () => {
+    const fn = createSimulatedFunction('edu')
+    setBusMaster(fn, true)
+    const memory = fn.dma.allocate(4096n)
+    fn.dma.map(0x10_0000n, memory, 'read-write')
+    memory.bytes.fill(0x5a)
+    const seen: (number | undefined)[] = []
+    fn.interrupts.enable('msi', [{ signal: () => void seen.push(memory.bytes[0]) }])
+    const [registers] = fn.regions
+    assert.ok(registers)
+    const transfer = async (source: bigint, target: bigint, how: number): Promise<void> => {
+      writeRegister(registers, eduRegister.dmaSource, 8, source)
+      writeRegister(registers, eduRegister.dmaDestination, 8, target)
+      writeRegister(registers, eduRegister.dmaCount, 8, 256n)
+      writeRegister(registers, eduRegister.dmaCommand, 8, BigInt(how | eduDmaCommand.run | eduDmaCommand.interrupt))
+      await fn.clock.sleep(200)
+    }
+    await transfer(0x10_0000n, eduBuffer.start, 0)
+    memory.bytes.fill(0)
+    await transfer(eduBuffer.start, 0x10_0000n, eduDmaCommand.toMemory)
+    assert.deepEqual(seen, [0x5a, 0x5a])
   })
 })

@@ -85,9 +85,13 @@ describe('an address space for DMA', () => {
     memory[Symbol.dispose]()
     const left = () => beside.mappings.map(({ iova }) => iova)
     assert.deepEqual(left(), [0x2000n])
-    space.mapBacking(0x5000n, 0x1000n, at(0x1000n), 'read')
+    const its = beside.allocate(0x1000n)
+    beside.map(0x3000n, its, 'read')
+    space.map(0x5000n, its, 'read')
     beside.unmapOwn()
-    assert.deepEqual(left(), [0x5000n])
+    assert.deepEqual(left(), [0x2000n, 0x5000n], 'what was mapped for all of them stays')
+    domain.forgetMappings()
+    assert.deepEqual(left(), [])
   })
 
   it('reads what the IOMMU can map once, and again after a device has joined', () => {
