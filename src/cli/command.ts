@@ -10,6 +10,8 @@ export interface OptionSpec<T> {
   readonly description: string
   /** Makes the value out of the text. @throws QuiesceError `USAGE` */
   readonly parse?: (text: string) => T
+  /** May be given several times; `T` is then the list of its texts. */
+  readonly isList?: boolean
 }
 
 export type OptionSpecs = Readonly<Record<string, OptionSpec<unknown>>>
@@ -54,4 +56,9 @@ export function flag(name: string, description: string): OptionSpec<boolean> {
 /** An option with a value. */
 export function value<T>(flags: string, description: string, parse: (text: string) => T): OptionSpec<T> {
   return { flags, description, parse }
+}
+
+/** An option that may be given several times, for texts. */
+export function texts(flags: string, description: string): OptionSpec<readonly string[]> {
+  return { flags, description, isList: true }
 }

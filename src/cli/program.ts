@@ -5,13 +5,14 @@ import type { AnyCommand } from './command.js'
 import { demoCommand } from './commands/demo.js'
 import { listCommand } from './commands/list.js'
 import { resetCommand } from './commands/reset.js'
+import { serveCommand } from './commands/serve.js'
 import { showCommand } from './commands/show.js'
 import { reportError } from './error-output.js'
 import { type ExitStatus, exitStatus } from './exit-status.js'
 import type { Terminal } from './terminal.js'
 import { packageVersion } from './version.js'
 
-export const commands: readonly AnyCommand[] = [demoCommand, listCommand, showCommand, resetCommand]
+export const commands: readonly AnyCommand[] = [demoCommand, listCommand, showCommand, resetCommand, serveCommand]
 
 const about = `Gives PCI devices to virtual machines through VFIO, and takes them back clean.
 
@@ -20,7 +21,7 @@ sim:<model>, a simulated one that needs no hardware and no privileges.`
 
 const statusHelp = `
 Exit status:
-  0   done; for reset: every device is clean
+  0   done; for reset and serve: every device is clean
   1   failed
   10  quiesced: a device is off the bus, but was not reset
   11  contained: a device could not be shown to be quiet; the IOMMU keeps it from memory
@@ -37,7 +38,8 @@ function examplesHelp(command: AnyCommand): string {
 
 function toOption(spec: AnyCommand['options'][string]): Option {
   const option = new Option(spec.flags, spec.description)
-  const { parse } = spec
+  const { parse, isList } = spec
+  if (isList) return option.argParser((text, before: readonly string[] = []) => [...before, text])
   if (parse === undefined) return option
   let isGiven = false
   return option.argParser((text) => {

@@ -2,6 +2,7 @@
 import type { ResetPolicy } from '../reset/policy.js'
 import type { ResetResult } from '../reset/reset-together.js'
 import type { Backend } from './common-options.js'
+import { onEndSignals } from './end-signals.js'
 import { openTargets } from './open-targets.js'
 import { showProgress } from './progress.js'
 import type { Target } from './reset-targets.js'
@@ -37,14 +38,10 @@ export async function resetAll(
 /** The first interrupt ends the ladder early and still leaves the devices quiet; the second ends the program. */
 function abortOnSignals(terminal: Terminal): Disposable & { readonly signal: AbortSignal } {
   const controller = new AbortController()
-  const onSignal = (name: NodeJS.Signals): void => {
-    if (controller.signal.aborted) process.exit(1)
+  const watch = onEndSignals((name, count) => {
+    if (count > 1) process.exit(1)
     terminal.note(`${name}: leaving the devices quiet, then ending; once more to end at once`)
     controller.abort(new Error(`interrupted by ${name}`))
-  }
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
-  return {
-    signal: controller.signal,
-    [Symbol.dispose]: () => void process.off('SIGINT', onSignal).off('SIGTERM', onSignal),
-  }
+  })
+  return { signal: controller.signal, [Symbol.dispose]: () => watch[Symbol.dispose]() }
 }

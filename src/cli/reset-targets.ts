@@ -48,10 +48,10 @@ export async function readTargets(texts: readonly string[], roots: HostRoots): P
 }
 
 /** @throws QuiesceError or SeveralErrors for every device that cannot be taken */
-export async function assertReady(targets: readonly Target[]): Promise<void> {
+export async function assertReady(targets: readonly Target[], action: 'reset' | 'serve'): Promise<void> {
   await collectErrors(targets, (target) => {
     const [first] = target.kind === 'pci' ? target.blockers : []
-    if (first !== undefined) throw blockerError('reset', target.name, first)
+    if (first !== undefined) throw blockerError(action, target.name, first)
   })
 }
 

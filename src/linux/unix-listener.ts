@@ -73,6 +73,11 @@ export class UnixListener implements Disposable {
     return new UnixListener(file, undefined)
   }
 
+  /** A descriptor of the same listening socket for somebody else, another thread say, to `adopt`. */
+  share(): number {
+    return this.#file.duplicate().release()
+  }
+
   /** The next client, or nothing: without waiting. */
   accept(sendSize: number): UnixSocket | undefined {
     for (;;) {

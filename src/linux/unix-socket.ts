@@ -26,6 +26,8 @@ export type Received =
       readonly fds: readonly number[]
       /** The kernel dropped some: this process may open no more files. */
       readonly fdsLost: boolean
+      /** There was room for more than came: probably nothing is left. */
+      readonly isAll: boolean
     }
   | { readonly kind: 'nothing' }
   /** The other side has closed, or the connection broke. */
@@ -116,12 +118,13 @@ export class UnixSocket implements Disposable {
         if (errno === 'EINTR') continue
         return { kind: errno === 'EAGAIN' ? 'nothing' : 'closed' }
       }
+      const isAll = count < receiveSize
       if (!incoming.hasControl) {
         if (count === 0) return { kind: 'closed' }
-        return { kind: 'data', bytes: incoming.data.subarray(0, count), fds: noDescriptors, fdsLost: false }
+        return { kind: 'data', bytes: incoming.data.subarray(0, count), fds: noDescriptors, fdsLost: false, isAll }
       }
       const { fds, lost } = incoming.takeDescriptors()
-      if (count > 0) return { kind: 'data', bytes: incoming.data.subarray(0, count), fds, fdsLost: lost }
+      if (count > 0) return { kind: 'data', bytes: incoming.data.subarray(0, count), fds, fdsLost: lost, isAll }
       closeDescriptors(fds)
       return { kind: 'closed' }
     }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
-import { statSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { openVfioUserFunction } from '../../src/vfio-user/client/vfio-user-function.js'
 import { DeviceThread } from '../../src/vfio-user/server/device-thread.js'
@@ -32,13 +34,39 @@ describe('a device with a thread of its own', () => {
   it('nobody serves at a path where nobody does', () => {
     assert.throws(() => openVfioUserFunction('/tmp/there-is-no-such-socket'), { code: 'NO_DEVICE' })
   })
-  for (const [name, options] of Object.entries({
-    'a module that exports no such maker': { maker: 'nothing', data: 'edu', at: { path: '/tmp/never' } },
-    'a device that cannot be made': { maker: 'makeSimulated', data: 'no such model', at: { path: '/tmp/never' } },
-    'a socket that cannot be made': { maker: 'makeSimulated', data: 'edu', at: { path: '/no/such/folder/socket' } },
-  })) {
-    it(`${name} is an error of its start`, async () => {
-      await assert.rejects(DeviceThread.start({ module, ...options }), { code: 'SYSTEM' })
+  for (const [name, code, options] of [
+    ['a module that exports no such maker', 'SYSTEM', { maker: 'nothing', data: 'edu', at: { path: '/tmp/never' } }],
+    [
+      'a device that cannot be made',
+      'NO_DEVICE',
+      { maker: 'makeSimulated', data: 'no such model', at: { path: '/tmp/never' } },
+    ],
+    [
+      'a socket that cannot be made',
+      'SYSTEM',
+      { maker: 'makeSimulated', data: 'edu', at: { path: '/no/such/folder/socket' } },
+    ],
+  ] as const) {
+    it(`${name} is an error of its start, as it was thrown there`, async () => {
+      await assert.rejects(DeviceThread.start({ module, ...options }), { name: 'QuiesceError', code })
     })
   }
+
+  it('counts the messages that came', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'vfio-user-'))
+    const path = join(folder, 'socket')
+    const thread = await DeviceThread.start({ module, maker: 'makeSimulated', data: 'edu', at: { path } })
+    const before = await thread.counts()
+    assert.deepEqual(before, { messages: 0, device: {} })
+    {
+      using edu = openVfioUserFunction(path)
+      const { messages = 0 } = (await thread.counts()) ?? {}
+      edu.config.read(0, 4)
+      assert.equal((await thread.counts())?.messages, messages + 1)
+    }
+    await thread.close()
+    assert.equal(await thread.ended, undefined)
+    assert.equal(await thread.counts(), undefined)
+    rmSync(folder, { recursive: true })
+  })
 })

@@ -1,7 +1,6 @@
-import { resetMethods, resetOrders } from '../../reset/policy.js'
-import { defineCommand, flag, value } from '../command.js'
+import { defineCommand, flag } from '../command.js'
 import { backendOption, jsonOption, sysrootOption } from '../common-options.js'
-import { duration, listOf, oneOf } from '../option-values.js'
+import { policyOptions } from '../policy-options.js'
 
 export const resetCommand = defineCommand({
   name: 'reset',
@@ -11,21 +10,7 @@ state the device is in. The device must be bound to vfio-pci and used by nobody.
 before the first is touched; the exit status is that of the worst.`,
   arguments: { usage: '<device...>', description: 'addresses, vendor:device ids, or sim:<model>' },
   options: {
-    methods: value(
-      '--methods <list>',
-      'which resets to try, in this order (vfio,hot,pm)',
-      listOf('--methods', resetMethods),
-    ),
-    order: value(
-      '--order <order>',
-      'quiesce-first, or reset-first for devices that wedge when stopped under DMA',
-      oneOf('--order', resetOrders),
-    ),
-    requireReset: flag(
-      '--require-reset',
-      'only a clean device may be used again; anything else is reported as not reusable',
-    ),
-    timeout: value('--timeout <time>', 'how long one method may take (30s, 2m; default 75s)', duration('--timeout')),
+    ...policyOptions,
     dryRun: flag('--dry-run', 'say what would be done; open nothing, change nothing'),
     steps: flag('--steps', 'print every step with its time'),
     backend: backendOption,

@@ -1,11 +1,11 @@
 import { QuiesceError } from '../../errors/quiesce-error.js'
-import type { ResetMethod, ResetOrder, ResetPolicy } from '../../reset/policy.js'
 import type { ResetResult } from '../../reset/reset-together.js'
 import type { Backend } from '../common-options.js'
 import { errorToJson, reportError } from '../error-output.js'
 import { type ExitStatus, exitStatus, statusOfError, worstOf, worstStatus } from '../exit-status.js'
 import { hostRoots } from '../host-roots.js'
 import { toJson } from '../json-output.js'
+import { type PolicyOptions, policyOf } from '../policy-options.js'
 import { assertReady, readTargets } from '../reset-targets.js'
 import type { Terminal } from '../terminal.js'
 
@@ -46,11 +46,7 @@ export function deliverResults(
   return worstOf([worstStatus(reports.map(({ verdict }) => verdict)), ...statuses])
 }
 
-export interface ResetOptions {
-  readonly methods?: readonly ResetMethod[]
-  readonly order?: ResetOrder
-  readonly requireReset?: boolean
-  readonly timeout?: number
+export interface ResetOptions extends PolicyOptions {
   readonly dryRun?: boolean
   readonly steps?: boolean
   readonly backend?: Backend
@@ -64,12 +60,7 @@ export async function runReset(
   options: ResetOptions,
 ): Promise<ExitStatus> {
   const roots = hostRoots(options.sysroot)
-  const policy: Partial<ResetPolicy> = {
-    ...(options.methods === undefined ? {} : { methods: options.methods }),
-    ...(options.order === undefined ? {} : { order: options.order }),
-    ...(options.requireReset === undefined ? {} : { requireReset: options.requireReset }),
-    ...(options.timeout === undefined ? {} : { methodTimeoutMs: options.timeout }),
-  }
+  const policy = policyOf(options)
   const targets = await readTargets(args, roots)
 
   if (options.dryRun) {
@@ -84,7 +75,7 @@ export async function runReset(
     return blocker === undefined ? exitStatus.done : statusOfError[blocker.code]
   }
 
-  await assertReady(targets)
+  await assertReady(targets, 'reset')
   if (!roots.isThisMachine && targets.some((target) => target.kind === 'pci')) {
     throw new QuiesceError('USAGE', 'Cannot reset below --sysroot: the devices there are not of this machine', {
       hint: 'Add --dry-run, or leave --sysroot out',

@@ -12,6 +12,7 @@ export interface JsonSchema {
   readonly required?: readonly string[]
   readonly additionalProperties?: boolean | JsonSchema
   readonly items?: JsonSchema
+  readonly anyOf?: readonly JsonSchema[]
 }
 
 export const text: JsonSchema = { type: 'string' }

@@ -5,6 +5,7 @@ import { limitsBeforeVersion } from './limits.js'
 import type { Message } from './message.js'
 import type { FdRule, Payload } from './payload.js'
 import { Problem } from './problem.js'
+import { decodeQuickly } from './quick-access.js'
 import { type Rejection, reject } from './rejection.js'
 import type { Terms } from './terms.js'
 import { errnoOfReply } from './wire-errno.js'
@@ -92,6 +93,8 @@ function decode(arrived: ArrivedMessage, header: MessageHeader, receiver: Receiv
 
 /** Decodes one message, as the given side receives it. Data in it are views of `arrived.bytes`. */
 export function decodeMessage(arrived: ArrivedMessage, receiver: Receiver): Message | Rejection {
+  const quick = decodeQuickly(arrived, receiver)
+  if (quick !== undefined) return quick
   const negotiated = receiver.terms !== undefined
   if (arrived.bytes.byteLength < Header.size) {
     return reject(tooShort, new Problem('size', `${arrived.bytes.byteLength} bytes of header`), negotiated)

@@ -3,6 +3,7 @@ import { commands, definitionOf } from './commands.js'
 import { encodeHeader, Header, messageType } from './header.js'
 import type { Message } from './message.js'
 import type { Payload } from './payload.js'
+import { encodeQuickly } from './quick-access.js'
 import type { Rejection } from './rejection.js'
 import { assertConsistent } from './tails.js'
 
@@ -25,6 +26,7 @@ export function encodeMessage(message: Message, into?: Uint8Array): Uint8Array {
   const size = messageSize(message)
   assertConsistent(into === undefined || into.byteLength >= size, `it takes ${size} bytes`)
   const bytes = (into ?? new Uint8Array(size)).subarray(0, size)
+  if (encodeQuickly(message, bytes)) return bytes
   if (message.kind === 'error') {
     return encodeError(message.id, commands[message.command].id, message.errno, bytes)
   }

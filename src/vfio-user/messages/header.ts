@@ -47,6 +47,11 @@ export function decodeHeader(bytes: Uint8Array): MessageHeader {
   }
 }
 
+/** Whether a message says that it is a reply: without reading the rest of its header. */
+export function isReply(message: Uint8Array): boolean {
+  return message.byteLength >= Header.size && ((message[at.flags] ?? 0) & typeMask) === messageType.reply
+}
+
 /** Writes a header at the start of `into`. @throws RangeError if a field does not fit */
 export function encodeHeader(header: MessageHeader, into: Uint8Array): void {
   const { id, command, size, type, noReply, error, errno } = header

@@ -1,7 +1,7 @@
 // A device with a thread of its own: what blocks it, a slow reset or a busy client, delays no other. The device is made in
 // the thread, by a function of a module, because hardware cannot be handed from thread to thread.
 import { Worker } from 'node:worker_threads'
-import { QuiesceError } from '../../errors/quiesce-error.js'
+import { type ErrorCode, type ErrorDetails, QuiesceError } from '../../errors/quiesce-error.js'
 import type { DeviceServerOptions } from './device-server.js'
 import type { ServedDevice } from './served-device.js'
 import type { ServerEvent, ServerEventListener } from './server-event.js'
@@ -11,6 +11,8 @@ export type DeviceMaker = (data: unknown, onEvent: ServerEventListener) => MadeD
 
 export interface MadeDevice {
   readonly device: ServedDevice
+  /** Figures of its own, for `DeviceThread.counts`. */
+  counts?(): Readonly<Record<string, number>>
   /** Called when nothing is served any more. */
   close?(): void | Promise<void>
 }
@@ -37,21 +39,52 @@ export interface ThreadData {
   readonly at: ServedAt
   readonly server: Omit<DeviceServerOptions, 'onEvent' | 'allow'>
 }
+export type ToThread = 'close' | 'count'
 export type FromThread =
   | { readonly kind: 'listening' }
-  | { readonly kind: 'failed'; readonly reason: string }
+  | { readonly kind: 'failed'; readonly failure: ThreadFailure }
   | { readonly kind: 'event'; readonly event: ServerEvent }
+  | { readonly kind: 'counts'; readonly counts: ThreadCounts }
+
+/** An error as it crosses threads, where classes are lost. */
+export interface ThreadFailure {
+  readonly message: string
+  /** Undefined where it was no `QuiesceError`. */
+  readonly code?: ErrorCode | undefined
+  readonly details?: Omit<ErrorDetails, 'cause'>
+}
+
+/** What has happened so far; more by what the device's maker counts. */
+export interface ThreadCounts {
+  /** Of all clients. */
+  readonly messages: number
+  readonly device: Readonly<Record<string, number>>
+}
 
 export class DeviceThread implements AsyncDisposable {
   readonly #worker: Worker
-  readonly #ended: Promise<void>
+  readonly #ended: Promise<string | undefined>
+  readonly #waiting: ((counts: ThreadCounts | undefined) => void)[] = []
+  #failure: string | undefined
+  #isClosing = false
 
   private constructor(worker: Worker) {
     this.#worker = worker
-    this.#ended = new Promise((resolve) => worker.once('exit', () => resolve()))
+    worker.on('error', (error) => {
+      this.#failure = error instanceof Error ? error.message : String(error)
+    })
+    this.#ended = new Promise((resolve) =>
+      worker.once('exit', () => {
+        for (const settle of this.#waiting.splice(0)) settle(undefined)
+        resolve(this.#isClosing ? this.#failure : (this.#failure ?? 'its thread ended'))
+      }),
+    )
   }
 
-  /** Settles once clients can connect. @throws QuiesceError `SYSTEM` if the device or the socket cannot be made */
+  /**
+   * Settles once clients can connect.
+   * @throws QuiesceError as the device's maker or the socket does; `SYSTEM` if it is another error
+   */
   static async start(options: DeviceThreadOptions): Promise<DeviceThread> {
     const { module, maker, data, at, server = {}, onEvent } = options
     const workerData: ThreadData = { module: module.href, maker, data, at, server }
@@ -59,34 +92,62 @@ export class DeviceThread implements AsyncDisposable {
     const worker = new Worker(new URL('./device-thread-worker.js', import.meta.url), { workerData, execArgv: [] })
     const thread = new DeviceThread(worker)
     await new Promise<void>((resolve, reject) => {
-      const fail = (reason: string, cause?: unknown) => {
+      const fail = (failure: ThreadFailure) => {
         // Whatever the device has begun would keep its thread alive.
         void worker.terminate()
-        reject(new QuiesceError('SYSTEM', `Cannot serve a device: ${reason}`, { cause }))
+        reject(asError(failure))
       }
       worker.on('message', (message: FromThread) => {
         if (message.kind === 'event') onEvent?.(message.event)
+        else if (message.kind === 'counts') thread.#waiting.shift()?.(message.counts)
         else if (message.kind === 'listening') resolve()
-        else fail(message.reason)
+        else fail(message.failure)
       })
-      worker.on('error', (error) => fail(error.message, error))
-      worker.on('exit', () => fail('its thread ended'))
+      void thread.ended.then((message = 'its thread ended') => fail({ message }))
     })
     return thread
   }
 
   /** Ends the client's time, leaves the device quiet, and ends the thread. */
   async close(): Promise<void> {
-    this.#worker.postMessage('close')
+    this.#isClosing = true
+    this.#post('close')
     await this.#ended
   }
 
-  /** Settles when the thread has ended, whoever ended it. */
-  get ended(): Promise<void> {
+  /** Settles when the thread has ended: with the reason, where nobody asked it to, or it failed. */
+  get ended(): Promise<string | undefined> {
     return this.#ended
+  }
+
+  /** Asks the thread, which answers when it has time; undefined if it ends first. */
+  counts(): Promise<ThreadCounts | undefined> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve)
+      this.#post('count')
+      void this.#ended.then(() => resolve(undefined))
+    })
+  }
+
+  #post(message: ToThread): void {
+    this.#worker.postMessage(message)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+}
+
+function asError({ code, message, details = {} }: ThreadFailure): QuiesceError {
+  return code === undefined
+    ? new QuiesceError('SYSTEM', `Cannot serve a device: ${message}`)
+    : new QuiesceError(code, message, details)
+}
+
+/** For the thread's side. */
+export function threadFailure(error: unknown): ThreadFailure {
+  if (!(error instanceof QuiesceError)) return { message: error instanceof Error ? error.message : String(error) }
+  const { code, message, device, syscall, errno, errnoName, hint } = error
+  const known = Object.entries({ device, syscall, errno, errnoName, hint }).filter(([, each]) => each !== undefined)
+  return { code, message, details: Object.fromEntries(known) }
 }

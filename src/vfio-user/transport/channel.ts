@@ -7,7 +7,7 @@ import { closeDescriptors, type SocketWatch, type UnixSocket } from '../../linux
 import type { CommandName, RequestPayload, Side } from '../messages/commands.js'
 import { type ArrivedMessage, decodeMessage } from '../messages/decode-message.js'
 import { encodeMessage, encodeRejection, messageSize } from '../messages/encode-message.js'
-import { decodeHeader, Header, messageType } from '../messages/header.js'
+import { isReply } from '../messages/header.js'
 import type { Message, Request } from '../messages/message.js'
 import { MessageSplitter } from '../messages/message-splitter.js'
 import type { Rejection } from '../messages/rejection.js'
@@ -46,6 +46,8 @@ export class Channel implements Disposable {
   #stall: NodeJS.Timeout | undefined
   #progress = 0
   #isBusy = false
+  /** The last read took all there was. What has come since makes the socket readable, and is read then. */
+  #isDrained = false
   #isClosed = false
   /** Messages that came, of every kind. */
   received = 0
@@ -148,6 +150,7 @@ export class Channel implements Disposable {
       }
       this.#progress += flushed
     }
+    this.#isDrained = false
     let left = batch
     while (left-- > 0 && this.#mayRead && this.#step());
     if (this.#isClosed) return
@@ -218,21 +221,22 @@ export class Channel implements Disposable {
       return true
     }
     closeDescriptors(this.#splitter.takeSpareFds())
+    if (this.#isDrained) return false
     const got = this.#socket.receive()
     if (got.kind === 'nothing') return false
     if (got.kind === 'closed') {
       this.close('the other side closed the connection')
       return false
     }
+    this.#isDrained = got.isAll
     this.#progress += got.bytes.byteLength
     this.#splitter.push(got)
     return true
   }
 
   #take(arrived: ArrivedMessage): void {
-    const isReply = arrived.bytes.byteLength >= Header.size && decodeHeader(arrived.bytes).type === messageType.reply
     // Whoever awaits a reply reads it only after more has been received, into the same memory: it gets a copy.
-    if (isReply) this.#dispatch({ ...arrived, bytes: arrived.bytes.slice() })
+    if (isReply(arrived.bytes)) this.#dispatch({ ...arrived, bytes: arrived.bytes.slice() })
     else if (this.#isBusy) this.#queue.add(arrived)
     else this.#dispatch(arrived)
   }

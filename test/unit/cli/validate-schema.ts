@@ -27,6 +27,11 @@ export function violations(schema: JsonSchema, value: unknown, path = '$'): stri
   if (schema.minimum !== undefined && typeof value === 'number' && value < schema.minimum) {
     found.push(`${path} is ${value}, below ${schema.minimum}`)
   }
+  if (schema.anyOf !== undefined) {
+    // What it comes nearest to says best what is wrong with it.
+    const each = schema.anyOf.map((one) => violations(one, value, path)).sort((a, b) => a.length - b.length)
+    found.push(...(each[0] ?? []))
+  }
   if (Array.isArray(value)) {
     for (const [index, item] of value.entries())
       found.push(...violations(schema.items ?? {}, item, `${path}[${index}]`))

@@ -1,0 +1,45 @@
+import type { InterruptKind } from '../../function/interrupts.js'
+import type { KernelOutcome } from '../../function/kernel-outcome.js'
+import { RealTime } from '../../sim/real-time.js'
+import type { VirtualClock } from '../../sim/virtual-clock.js'
+import type { ServedDevice, ServedRegion } from '../../vfio-user/server/served-device.js'
+import { ForwardingDevice } from './forwarding-device.js'
+
+/** A simulated device in the time of its client: what it does takes as long as hardware would. */
+export class PacedDevice extends ForwardingDevice implements Disposable {
+  override readonly regions: readonly (ServedRegion | undefined)[]
+  readonly #time: RealTime
+
+  constructor(inner: ServedDevice, clock: VirtualClock) {
+    super(inner)
+    const time = new RealTime(clock)
+    this.#time = time
+    this.regions = inner.regions.map(
+      (region) =>
+        region && {
+          ...region,
+          read: (offset, into) => time.during(() => region.read(offset, into)),
+          write: (offset, from) => time.during(() => region.write(offset, from)),
+        },
+    )
+  }
+
+  // The procedure waits in virtual time, which costs nothing; afterwards time is the machine's again.
+  override async reset(): Promise<KernelOutcome> {
+    const outcome = await super.reset()
+    return this.#time.during(() => outcome)
+  }
+
+  override async quiesce(): Promise<void> {
+    await super.quiesce()
+    this.#time.during(() => {})
+  }
+
+  override maskInterrupt(kind: InterruptKind, vector: number, masked: boolean): void {
+    this.#time.during(() => super.maskInterrupt(kind, vector, masked))
+  }
+
+  [Symbol.dispose](): void {
+    this.#time[Symbol.dispose]()
+  }
+}
