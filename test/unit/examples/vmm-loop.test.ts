@@ -11,11 +11,14 @@ describe('the VMM loop', () => {
       'guest: found fffe:0001',
       'guest: BAR 0 has 16384 bytes, at 0xe0000000',
       'guest: interrupt 0x41',
-      'guest: 2 transfers, and the device goes on writing',
+      'guest: some transfers, and the device goes on writing',
     ]
     const resets = lines.filter((line) => line.startsWith('reset: '))
     assert.deepEqual(
-      lines.filter((line) => !resets.includes(line)),
+      // How many there are by then is a matter of the simulator's clock.
+      lines
+        .filter((line) => !resets.includes(line))
+        .map((line) => line.replace(/\b[1-9]\d* transfers/, 'some transfers')),
       ['boot 1', ...guest, 'boot 2', ...guest],
     )
     assert.equal(resets.length, 2)
