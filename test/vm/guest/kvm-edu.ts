@@ -8,6 +8,7 @@ import { guestLayout, guestMark, type ResultName, readResults } from '../../../e
 import { type ExitCounts, KvmVmm } from '../../../examples/kvm-vmm/kvm-vmm.js'
 import { AssignedDevice } from '../../../src/device/assigned-device.js'
 import type { Vmm } from '../../../src/device/vmm.js'
+import type { Step } from '../../../src/reset/report.js'
 import { resetFunction } from '../../../src/reset/reset-function.js'
 import { VfioOwnership } from '../../../src/vfio/vfio-ownership.js'
 import type { DeviceName } from '../devices.js'
@@ -130,9 +131,15 @@ async function resetInFlight(device: AssignedDevice, mode: ResetInFlight['mode']
     verdict = (await device.reset()).verdict
     onWithdraw = () => {}
   } else {
-    verdict = (await resetFunction(fn, { unsafeWithoutQuiesce: true })).verdict
-    // The engine must have got through it: a transfer that came to its end while the device was off the bus was lost.
-    inFlight = driver.isTransferring
+    // The engine must have got through it: a transfer that came to its end while the device was off the bus was lost. Looked
+    // at as soon as the kernel is back, since all that the procedure still verifies takes its time here.
+    let isBack = false
+    const onStep = ({ step }: Step): void => {
+      if (isBack || (step !== 'ready' && step !== 'method')) return
+      isBack = true
+      inFlight = driver.isTransferring
+    }
+    verdict = (await resetFunction(fn, { unsafeWithoutQuiesce: true, onStep })).verdict
   }
   const intactAtReset = isIntact()
   await wait(3 * transferMs)
@@ -143,7 +150,7 @@ async function resetInFlight(device: AssignedDevice, mode: ResetInFlight['mode']
 }
 
 async function resetsInFlight(device: AssignedDevice, mode: ResetInFlight['mode'], rounds: number): Promise<void> {
-  for (let done = 0, tries = 0; done < rounds && tries < 4 * rounds; tries++) {
+  for (let done = 0, tries = 0; done < rounds && tries < 8 * rounds; tries++) {
     const result = await resetInFlight(device, mode)
     if (result === undefined) continue
     report(result)
