@@ -4,15 +4,15 @@ export interface Summary {
   readonly count: number
   readonly median: number
   readonly p90: number
+  readonly p99: number
 }
 
-/** Median and 90th percentile (nearest rank); `undefined` where nothing was measured. */
+/** Median, 90th and 99th percentile (nearest rank); `undefined` where nothing was measured. */
 export function summarize(samples: readonly number[]): Summary | undefined {
   const sorted = [...samples].sort((a, b) => a - b)
-  const median = atRank(sorted, 0.5)
-  const p90 = atRank(sorted, 0.9)
-  if (median === undefined || p90 === undefined) return undefined
-  return { count: sorted.length, median, p90 }
+  const [median, p90, p99] = [atRank(sorted, 0.5), atRank(sorted, 0.9), atRank(sorted, 0.99)]
+  if (median === undefined || p90 === undefined || p99 === undefined) return undefined
+  return { count: sorted.length, median, p90, p99 }
 }
 
 /** The median of one over that of the other; `undefined` where one of them is missing. */

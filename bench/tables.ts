@@ -1,26 +1,8 @@
 // The results, for people.
-import { makePaint } from '../src/cli/paint.js'
-import { type Column, formatTable } from '../src/cli/table.js'
+import { number, spread, table, times } from './cells.js'
 import type { ListingRow, ListingSummary } from './listing-summary.js'
 import type { BareSummary, ResetSummary } from './reset-summary.js'
-import type { Summary } from './samples.js'
 import type { SimulatedResult } from './simulated.js'
-
-const plain = makePaint(false)
-
-function table<Row>(rows: readonly Row[], columns: readonly (readonly [string, (row: Row) => string])[]): string {
-  const described = columns.map(([title, cell]): Column<Row> => ({ title, cell }))
-  return formatTable(described, rows, plain)
-}
-
-const number = (value: number | undefined): string =>
-  value === undefined ? '-' : value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)
-
-const times = (value: number | undefined): string =>
-  value === undefined ? '-' : `${value < 1 ? value.toFixed(3) : value.toFixed(2)}x`
-
-const spread = (summary: Summary | undefined): string =>
-  summary === undefined ? '-' : `${number(summary.median)} / ${number(summary.p90)}`
 
 const bare = ({ ms, refusals }: BareSummary): string => (ms === undefined ? refusals.join(', ') : spread(ms))
 

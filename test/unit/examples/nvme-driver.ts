@@ -24,14 +24,14 @@ export const place = { queues: 0x1000, data: 0x4_0000, list: 0x8_0000 } as const
 export const enabled = 0x0046_0001
 
 export class NvmeDriver {
-  readonly #fn: BusFunction
+  readonly #fn: Pick<BusFunction, 'readBar' | 'writeBar'>
   readonly #memory: Uint8Array
   readonly #view: DataView
   readonly #queues = new Map<number, Queue>()
   readonly #answers = new Map<number, Answer>()
   #nextId = 0
 
-  constructor(fn: BusFunction, memory: Uint8Array) {
+  constructor(fn: Pick<BusFunction, 'readBar' | 'writeBar'>, memory: Uint8Array) {
     this.#fn = fn
     this.#memory = memory
     this.#view = new DataView(memory.buffer, memory.byteOffset)
