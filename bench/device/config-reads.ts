@@ -4,7 +4,7 @@ import type { AssignedDevice } from '../../src/device/assigned-device.js'
 import type { PhysicalFunction } from '../../src/function/physical-function.js'
 import { readAt } from '../../src/linux/positioned-io.js'
 import { headerOffset } from '../../src/pci/header.js'
-import { timeBatches } from '../by-turns.js'
+import { type Turns, timeBatches } from '../by-turns.js'
 
 /** Revision and class: a dword that no rule is about, and that the kernel reads from the hardware. */
 const passedThrough = headerOffset.revision
@@ -24,7 +24,7 @@ export function measureConfigReads(
   fn: PhysicalFunction,
   device: AssignedDevice,
   { fd, start }: ConfigFile,
-  turns: { readonly rounds: number; readonly batch: number },
+  turns: Turns,
 ): ConfigReads {
   const bytes = new Uint8Array(4)
   const position = start + passedThrough

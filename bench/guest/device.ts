@@ -20,7 +20,9 @@ export interface DeviceResult {
 }
 
 const rounds = Number(process.argv[2])
-const batch = 100
+const batch = 200
+/** On the software CPU it takes long until code is compiled. */
+const warmUp = 15
 const memorySize = 0x20_0000n
 
 /** The device's own file. Its regions begin at index << 40 (VFIO_PCI_INDEX_TO_OFFSET). */
@@ -34,7 +36,7 @@ async function measureReads(open: () => Promise<VfioFunction>): Promise<ConfigRe
   const fn = await open()
   const device = AssignedDevice.open(fn, leastVmm())
   try {
-    return measureConfigReads(fn, device, configFile(fn), { rounds, batch })
+    return measureConfigReads(fn, device, configFile(fn), { rounds, batch, warmUp })
   } finally {
     await device.close()
   }

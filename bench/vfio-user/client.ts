@@ -61,7 +61,7 @@ const small = timeEach<RoundTrip>(
     'REGION_READ, our client': () => bar.read(0n, word),
     'REGION_WRITE, our client': () => bar.write(0n, word),
   } as Record<RoundTrip, () => void>,
-  { rounds, batch: smallBatch, warmUp: 8 },
+  { rounds, batch: smallBatch, warmUp: 15 },
 )
 
 /** A message as long as a REGION_READ, which comes back as it is. */

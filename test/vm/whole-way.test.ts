@@ -11,7 +11,7 @@ const commandOffset = 4
 const busMaster = 4
 
 describe('a device that the kernel assigns and that is served by vfio-user', () => {
-  it('does DMA for a guest of QEMU 11 on KVM, and is quiet when that guest has ended', async () => {
+  it('does DMA for a guest of QEMU 11 on KVM, costs the server no message meanwhile, and is quiet when that guest has ended', async () => {
     const run = await runInVm({
       program: 'whole-way',
       topology: topology(['edu-root']),
@@ -25,6 +25,11 @@ describe('a device that the kernel assigns and that is served by vfio-user', () 
     assert.equal(found.ids, '0x1234 0x11e8')
     assert.equal(found.copied, found.pattern)
     assert.equal(found.status, 0)
+    const { rounds, answered, interrupts, messages, messagesOfConfig } = found.traffic
+    assert.equal(answered, rounds)
+    assert.equal(interrupts, rounds)
+    assert.equal(messages, 0)
+    assert.ok(messagesOfConfig > 0, 'an access to config space is a message: so the count can fail')
     const commands = accessesBetween(run.configWrites, 1, 2).filter(
       ({ device, offset }) => device === 'edu-root' && offset === commandOffset,
     )

@@ -12,6 +12,24 @@ import { bindToVfio } from './binding.js'
 import { mark } from './mark.js'
 import { startNestedGuest, vfioUserDevice } from './nested.js'
 import { report } from './report.js'
+import {
+  copyThroughDevice,
+  enableMsi,
+  innerPlace,
+  knownMemory,
+  makeTraffic,
+  pattern,
+  readConfig,
+  readIds,
+  type Traffic,
+} from './whole-way-edu.js'
+
+export interface CountedTraffic extends Traffic {
+  readonly rounds: number
+  /** Messages that reached the server meanwhile, and for one access to config space afterwards. */
+  readonly messages: number
+  readonly messagesOfConfig: number
+}
 
 export interface WholeWay {
   readonly kvm: unknown
@@ -20,33 +38,13 @@ export interface WholeWay {
   /** What came back of `pattern`, over the device, in the guest's guest. */
   readonly copied: string
   readonly pattern: string
+  readonly traffic: CountedTraffic
   readonly status: number | undefined
   readonly events: readonly ServerEvent[]
 }
 
 const socket = '/tmp/edu.sock'
-const device = '/sys/bus/pci/devices/0000:00:04.0'
-const pattern = '0xC0FFEE11'
-
-/** Memory that the innermost kernel does not know of, so that nobody else uses it. */
-const known = '120M'
-const source = 0x800_0000
-const target = 0x800_1000
-
-// The engine of the edu device (QEMU docs/specs/edu.rst): a copy into its buffer, and one out of it, each about 100 ms long.
-const copyThroughDevice = `
-set -e
-echo 1 > ${device}/enable
-printf '\\006' | dd of=${device}/config bs=1 seek=4 conv=notrunc 2> /dev/null
-bar=$(awk 'NR == 1 { print $1 }' ${device}/resource)
-put() { devmem $((bar + $1)) 64 $2; }
-devmem ${source} 32 ${pattern}
-devmem ${target} 32 0
-put 0x80 ${source}; put 0x88 0x40000; put 0x90 4; put 0x98 1; sleep 1
-put 0x80 0x40000; put 0x88 ${target}; put 0x90 4; put 0x98 3; sleep 1
-devmem ${target} 32
-`
-
+const rounds = 100
 const address = addressOf('edu-root')
 bindToVfio(address)
 const events: ServerEvent[] = []
@@ -57,16 +55,27 @@ const server = new DeviceServer(new PhysicalDevice(fn, { onEvent }), { onEvent }
 server.listen(UnixListener.listen(socket))
 
 const guest = await startNestedGuest({
-  devices: vfioUserDevice(socket, { bus: 'pcie.0', addr: '4' }),
-  append: `mem=${known}`,
+  devices: vfioUserDevice(socket, innerPlace),
+  append: knownMemory,
   timeoutMs: 200_000,
 })
 const found = {
   kvm: await guest.qmp('query-kvm'),
   kernel: (await guest.expect('uname -sr')).trim(),
-  ids: (await guest.expect(`cat ${device}/vendor ${device}/device`)).trim().replace('\n', ' '),
-  copied: (await guest.expect(copyThroughDevice)).trim(),
+  ids: await readIds(guest),
+  copied: await copyThroughDevice(guest),
   pattern,
+}
+await enableMsi(guest)
+const received = server.received
+const counted = await makeTraffic(guest, rounds)
+const receivedThen = server.received
+await readConfig(guest)
+const traffic: CountedTraffic = {
+  ...counted,
+  rounds,
+  messages: receivedThen - received,
+  messagesOfConfig: server.received - receivedThen,
 }
 mark(1)
 const status = await guest.powerOff()
@@ -74,4 +83,4 @@ await guest[Symbol.asyncDispose]()
 // Returns when the device is quiet.
 await server.close()
 mark(2)
-report({ ...found, status, events } satisfies WholeWay)
+report({ ...found, traffic, status, events } satisfies WholeWay)

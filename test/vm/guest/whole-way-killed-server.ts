@@ -1,0 +1,116 @@
+// The whole way, with a server that ends by SIGKILL in the middle of a DMA, and its client right after it. Nobody of ours is there
+// to quiet the device: the kernel does, when the last of the two has ended.
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, writeSync } from 'node:fs'
+import { setTimeout as wait } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { openVfioFunction } from '../../../src/vfio/open-vfio-function.js'
+import { VfioOwnership } from '../../../src/vfio/vfio-ownership.js'
+import { addressOf } from './addresses.js'
+import { bindToVfio, sysfsFolder } from './binding.js'
+import { EduDriver, transferMs } from './edu-driver.js'
+import { mark } from './mark.js'
+import { startNestedGuest, vfioUserDevice } from './nested.js'
+import { report } from './report.js'
+import { innerPlace, knownMemory, prepareTransfer, startTransfer, target } from './whole-way-edu.js'
+
+export interface KilledServer {
+  readonly signal: string | null
+  /** From the server's end to the end of its client. */
+  readonly betweenMs: number
+  /** While the client still had what the server had passed to it. */
+  readonly commandAfterServer: number
+  readonly commandAfterClient: number
+  readonly intactWhenQuiet: boolean
+  readonly intactLater: boolean
+  /** Of the device when it was opened anew. */
+  readonly commandOfNext: number
+  readonly identificationOfNext: number
+}
+
+const socket = '/tmp/edu.sock'
+const before = 0x11
+const after = 0x22
+const address = addressOf('edu-root')
+bindToVfio(address)
+
+/** The file behind the memory of the guest of the guest; below 4 GiB it starts at address 0. */
+function openGuestMemory(): number {
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    if (!readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('memory-backend-memfd')) continue
+    for (const fd of readdirSync(`/proc/${pid}/fd`)) {
+      const path = `/proc/${pid}/fd/${fd}`
+      if (readlinkSync(path).startsWith('/memfd:memory-backend-memfd')) return openSync(path, 'r+')
+    }
+  }
+  throw new Error('Cannot find the memory of the guest')
+}
+
+function readCommand(): number {
+  const file = openSync(`${sysfsFolder(address)}/config`, 'r')
+  try {
+    const bytes = new Uint8Array(2)
+    readSync(file, bytes, 0, 2, 4)
+    return new DataView(bytes.buffer).getUint16(0, true)
+  } finally {
+    closeSync(file)
+  }
+}
+
+async function startServer(): Promise<ChildProcess> {
+  const server = fork(fileURLToPath(new URL('./whole-way-server.js', import.meta.url)), [address, socket])
+  await once(server, 'message')
+  return server
+}
+
+const server = await startServer()
+const guest = await startNestedGuest({
+  devices: vfioUserDevice(socket, innerPlace),
+  append: knownMemory,
+  timeoutMs: 200_000,
+})
+await prepareTransfer(guest)
+const memory = openGuestMemory()
+const fill = (value: number) => writeSync(memory, new Uint8Array(4096).fill(value), 0, 4096, target)
+const isFilledWith = (value: number) => {
+  const bytes = new Uint8Array(4096)
+  readSync(memory, bytes, 0, bytes.length, target)
+  return bytes.every((byte) => byte === value)
+}
+fill(before)
+server.send('die in the next transfer')
+await once(server, 'message')
+const ended = once(server, 'exit')
+mark(1)
+startTransfer(guest)
+const [, signal] = (await ended) as [number | null, string | null]
+const endedAt = performance.now()
+const commandAfterServer = readCommand()
+await guest[Symbol.asyncDispose]()
+const betweenMs = performance.now() - endedAt
+const commandAfterClient = readCommand()
+mark(2)
+const intactWhenQuiet = isFilledWith(before)
+// Now it is somebody else's.
+fill(after)
+await wait(4 * transferMs)
+const intactLater = isFilledWith(after)
+mark(3)
+closeSync(memory)
+
+using ownership = new VfioOwnership()
+using next = await openVfioFunction(address, ownership)
+const commandOfNext = next.config.read(4, 2)
+const edu = new EduDriver(next)
+edu.enable()
+report({
+  signal,
+  betweenMs,
+  commandAfterServer,
+  commandAfterClient,
+  intactWhenQuiet,
+  intactLater,
+  commandOfNext,
+  identificationOfNext: edu.identification,
+} satisfies KilledServer)
