@@ -36,6 +36,24 @@ export function parseConfigTrace(text: string, topology: Topology): ConfigAccess
   })
 }
 
+/** Another event of QEMU's. */
+export interface TraceEvent {
+  /** As of a `ConfigAccess`. */
+  readonly atMs: number
+  readonly name: string
+}
+
+/** Reads the events of these names from a trace, in order. */
+export function parseTraceEvents(text: string, names: readonly string[]): TraceEvent[] {
+  let start: number | undefined
+  return [...text.matchAll(/^\d+@(\d+\.\d+):(\w+)/gm)].flatMap(([, time, name = '']) => {
+    const seconds = Number(time)
+    if (name.startsWith('pci_cfg_')) start ??= seconds
+    if (!names.includes(name)) return []
+    return { atMs: Math.round((seconds - (start ?? seconds)) * 1e6) / 1000, name }
+  })
+}
+
 // The Interrupt Line of the chipset's ISA bridge: software's own scratch register (PCI 3.0, 6.2.4), and nothing reads it.
 const markAddress = '0000:00:1f.0'
 const markOffset = 0x3c

@@ -13,6 +13,8 @@ export interface DeviceModel {
   readonly backend?: readonly string[]
   /** vendor:device, as the guest sees it. */
   readonly ids: string
+  /** Only in machines that name it. */
+  readonly onDemand?: boolean
 }
 
 const rng = (...knobs: string[]): DeviceModel => ({
@@ -34,6 +36,17 @@ const networkCard = (model: string, ids: string): DeviceModel => ({
   ids,
 })
 
+/** How long the drive of `nvme-slow` takes to read. */
+export const nvmeSlowReadMs = 1500
+
+const nvme = (...drive: string[]): DeviceModel => ({
+  model: 'nvme',
+  attachment: 'root-port',
+  properties: ['serial=quiesce', 'drive=ID-drive'],
+  backend: ['-blockdev', ['driver=null-co,read-zeroes=on,size=67108864,node-name=ID-drive', ...drive].join()],
+  ids: '1b36:0010',
+})
+
 export const deviceModels = {
   /** A DMA engine, and no way at all to reset it: the case that the quiesce exists for. */
   'edu-root': edu('root-bus'),
@@ -46,13 +59,9 @@ export const deviceModels = {
   'edu-shared-a': edu('shared-bus'),
   'edu-shared-b': edu('shared-bus'),
   /** FLR and bus; D3hot keeps its state (NoSoftRst = 1). */
-  nvme: {
-    model: 'nvme',
-    attachment: 'root-port',
-    properties: ['serial=quiesce', 'drive=ID-drive'],
-    backend: ['-blockdev', 'driver=null-co,read-zeroes=on,size=67108864,node-name=ID-drive'],
-    ids: '1b36:0010',
-  },
+  nvme: nvme(),
+  /** A read is in flight for as long as one wants it to be. */
+  'nvme-slow': { ...nvme(`latency-ns=${nvmeSlowReadMs}000000`), onDemand: true },
   /** No FLR; D3hot resets it (NoSoftRst = 0). */
   e1000e: networkCard('e1000e', '8086:10d3'),
   /** FLR, D3hot and bus; virtual functions. */
@@ -67,4 +76,6 @@ export const deviceModels = {
 
 export type DeviceName = keyof typeof deviceModels
 
-export const allDevices = Object.keys(deviceModels) as DeviceName[]
+const models: Readonly<Record<DeviceName, DeviceModel>> = deviceModels
+
+export const allDevices = (Object.keys(deviceModels) as DeviceName[]).filter((name) => models[name].onDemand !== true)

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { describe, it } from 'node:test'
-import { accessesBetween, parseConfigTrace } from './config-trace.js'
+import { accessesBetween, parseConfigTrace, parseTraceEvents } from './config-trace.js'
 import { cpioArchive } from './cpio.js'
 import { chooseMirrors } from './debian-mirror.js'
 import { iommufdKernelConfig } from './iommufd-kernel-config.js'
@@ -102,6 +102,11 @@ an unrelated line
       value: 6,
     })
     assert.equal(accesses[3]?.kind, 'read')
+  })
+
+  it('tells of other events on the same clock', () => {
+    const mixed = `${text}7@1700000000.002500:pci_nvme_read cid 3\n7@1700000000.003000:pci_nvme_write cid 4\n`
+    assert.deepEqual(parseTraceEvents(mixed, ['pci_nvme_read']), [{ atMs: 2.5, name: 'pci_nvme_read' }])
   })
 
   it('is cut at the marks, and a mark that was not set is an error', () => {

@@ -12,6 +12,8 @@ export interface MachineOptions {
   /** The file for what reaches the devices' config space. */
   readonly trace?: string
   readonly traceReads?: boolean
+  /** Further events for the same file, by QEMU's names. */
+  readonly traceEvents?: readonly string[]
   readonly memoryMiB?: number
   readonly cpus?: number
   /** QEMU's name of the processor, such as `EPYC,+svm` for a guest with guests of its own. */
@@ -47,7 +49,7 @@ export function qemuCommand(parts: VmParts, options: MachineOptions): string[] {
     ...(options.mayReboot ? [] : ['-no-reboot']),
     ...options.serialLines,
     ...['-kernel', parts.kernel, '-initrd', options.initramfs, '-append', kernelCommandLine(options.topology)],
-    ...(options.trace === undefined ? [] : traceArguments(options.trace, options.traceReads ?? false)),
+    ...(options.trace === undefined ? [] : traceArguments(options.trace, options)),
     // Without interrupt remapping the kernel refuses to let a device be assigned (EPERM).
     ...(options.topology.iommu ? ['-device', iommu(options.topology)] : []),
     ...bridgeArguments(options.topology),
@@ -80,8 +82,11 @@ function kernelCommandLine({ iommu }: Topology): string {
   ].join(' ')
 }
 
-function traceArguments(file: string, reads: boolean): string[] {
-  const events = reads ? ['pci_cfg_write', 'pci_cfg_read'] : ['pci_cfg_write']
+function traceArguments(
+  file: string,
+  { traceReads, traceEvents = [] }: Pick<MachineOptions, 'traceReads' | 'traceEvents'>,
+): string[] {
+  const events = ['pci_cfg_write', ...(traceReads === true ? ['pci_cfg_read'] : []), ...traceEvents]
   return [...events.flatMap((event) => ['-trace', event]), '-D', file, '-msg', 'timestamp=on']
 }
 

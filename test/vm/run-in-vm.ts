@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type ConfigAccess, parseConfigTrace } from './config-trace.js'
+import { type ConfigAccess, parseConfigTrace, parseTraceEvents, type TraceEvent } from './config-trace.js'
 import type { CpioEntry } from './cpio.js'
 import { exitMarker, programScript, resultMarker } from './guest-script.js'
 import { projectEntries, writeInitramfs } from './initramfs.js'
@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly timeoutMs?: number
   /** Collect reads of config space too; there are many. */
   readonly traceReads?: boolean
+  /** Collect these events of QEMU's too, by its names. */
+  readonly traceEvents?: readonly string[]
   readonly memoryMiB?: number
   readonly cpus?: number
   /** Debian's, which has no IOMMUFD, or one that is built for it; Debian's unless told otherwise. */
@@ -49,6 +51,8 @@ export interface VmRun {
   readonly serial: string
   /** Every write to a config space since power-on, in order; reads too where asked for. */
   readonly configWrites: readonly ConfigAccess[]
+  /** What `traceEvents` asked for, in order. */
+  readonly events: readonly TraceEvent[]
   readonly durationMs: number
 }
 
@@ -90,13 +94,15 @@ async function bootOnce(options: RunOptions): Promise<VmRun> {
     })
     const outcome = await runMachine(command, options, () => rmSync(files.initramfs, { force: true }))
     const lines = readIfThere(files.results).split('\n')
+    const trace = readIfThere(files.trace)
     const exitCode = parseExit(lines)
     return {
       exitCode,
       ending: exitCode !== undefined ? 'exited' : outcome.timedOut ? 'timeout' : 'died',
       results: parseResults(lines),
       serial: outcome.serial,
-      configWrites: parseConfigTrace(readIfThere(files.trace), topology),
+      configWrites: parseConfigTrace(trace, topology),
+      events: parseTraceEvents(trace, options.traceEvents ?? []),
       durationMs: outcome.durationMs,
     }
   } finally {

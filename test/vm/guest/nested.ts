@@ -29,5 +29,12 @@ export function startNestedGuest(options: NestedOptions = {}): Promise<ShellGues
 
 /** Arguments for a device that a vfio-user server provides. */
 export function vfioUserDevice(socket: string, properties: Readonly<Record<string, unknown>> = {}): string[] {
-  return ['-device', JSON.stringify({ driver: 'vfio-user-pci', socket: { type: 'unix', path: socket }, ...properties })]
+  const device = {
+    driver: 'vfio-user-pci',
+    socket: { type: 'unix', path: socket },
+    // QEMU gives a server up after 5 s: on a software CPU with a busy neighbour that is not long.
+    'x-msg-timeout': 60_000,
+    ...properties,
+  }
+  return ['-device', JSON.stringify(device)]
 }

@@ -11,7 +11,7 @@ export const knownMemory = 'mem=120M'
 const source = 0x800_0000
 export const target = 0x800_1000
 export const pattern = '0xC0FFEE11'
-const transferLength = 256
+export const transferLength = 256
 
 const prologue = `
 set -e

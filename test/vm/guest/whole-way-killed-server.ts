@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, writeSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { FileBytes } from '../../../src/linux/file-bytes.js'
 import { openVfioFunction } from '../../../src/vfio/open-vfio-function.js'
 import { VfioOwnership } from '../../../src/vfio/vfio-ownership.js'
 import { addressOf } from './addresses.js'
@@ -22,7 +23,9 @@ export interface KilledServer {
   /** While the client still had what the server had passed to it. */
   readonly commandAfterServer: number
   readonly commandAfterClient: number
-  readonly intactWhenQuiet: boolean
+  /** A transfer was in flight when the device stopped to decode, and how many had been begun by then. */
+  readonly wasInFlight: boolean
+  readonly transfers: number
   readonly intactLater: boolean
   /** Of the device when it was opened anew. */
   readonly commandOfNext: number
@@ -30,6 +33,8 @@ export interface KilledServer {
 }
 
 const socket = '/tmp/edu.sock'
+/** Of edu, by words of 4 bytes. */
+const commandRegister = 0x98 / 4
 const before = 0x11
 const after = 0x22
 const address = addressOf('edu-root')
@@ -56,6 +61,30 @@ function readCommand(): number {
   } finally {
     closeSync(file)
   }
+}
+
+/** One transfer after the other, by the BAR as sysfs shows it, until the device decodes no more because of what `end` did. */
+async function keepBusyUntil(end: () => PromiseLike<void>): Promise<{ wasInFlight: boolean; transfers: number }> {
+  const file = openSync(`${sysfsFolder(address)}/resource0`, 'r+')
+  using bar = new FileBytes(file, 0n, 4096n, 'read-write')
+  closeSync(file)
+  const { buffer, byteOffset } = bar.view(0n, 4096)
+  const registers = new Uint32Array(buffer, byteOffset, 1024)
+  const identification = registers[0]
+  let transfers = 0
+  let startedAt = -Infinity
+  const ended = end()
+  const deadline = performance.now() + 60_000
+  while (registers[0] === identification && performance.now() < deadline) {
+    if (((registers[commandRegister] ?? 0) & 1) !== 0) continue
+    // From the device's buffer to memory; source, destination and count stand.
+    registers[commandRegister] = 3
+    startedAt = performance.now()
+    transfers++
+  }
+  const wasInFlight = registers[0] !== identification && performance.now() - startedAt < transferMs
+  await ended
+  return { wasInFlight, transfers }
 }
 
 async function startServer(): Promise<ChildProcess> {
@@ -87,11 +116,10 @@ startTransfer(guest)
 const [, signal] = (await ended) as [number | null, string | null]
 const endedAt = performance.now()
 const commandAfterServer = readCommand()
-await guest[Symbol.asyncDispose]()
+const { wasInFlight, transfers } = await keepBusyUntil(() => guest[Symbol.asyncDispose]())
 const betweenMs = performance.now() - endedAt
 const commandAfterClient = readCommand()
 mark(2)
-const intactWhenQuiet = isFilledWith(before)
 // Now it is somebody else's.
 fill(after)
 await wait(4 * transferMs)
@@ -109,7 +137,8 @@ report({
   betweenMs,
   commandAfterServer,
   commandAfterClient,
-  intactWhenQuiet,
+  wasInFlight,
+  transfers,
   intactLater,
   commandOfNext,
   identificationOfNext: edu.identification,
