@@ -35,6 +35,8 @@ export interface CommandSpec<O extends OptionSpecs = OptionSpecs> {
   readonly arguments?: { readonly usage: string; readonly description: string }
   readonly options: O
   readonly examples: readonly Example[]
+  /** With --json it prints one object on each line, errors included. */
+  readonly isStream?: boolean
   run(terminal: Terminal, args: readonly string[], options: OptionValues<O>): Promise<ExitStatus>
 }
 

@@ -26,18 +26,20 @@ export function errorToJson(error: QuiesceError): Record<string, unknown> {
   }
 }
 
+/** As an object, too; `lines`: on one line, as of a stream. */
+export type ErrorAsJson = boolean | 'lines'
+
 /** Reports what was thrown and returns the status to exit with. */
-export function reportError(thrown: unknown, terminal: Terminal, json: boolean): ExitStatus {
+export function reportError(thrown: unknown, terminal: Terminal, json: ErrorAsJson): ExitStatus {
   const errors = asQuiesceErrors(thrown)
   for (const error of errors) {
     terminal.note(`${terminal.notePaint('red', 'quiesce:')} ${error.message}`)
     if (error.hint !== undefined) terminal.note(`  hint: ${error.hint}`)
     if (process.env['QUIESCE_DEBUG'] !== undefined) terminal.note(String(error.stack))
   }
-  if (json) {
-    const objects = errors.map(errorToJson)
-    terminal.print(JSON.stringify(objects.length === 1 ? objects[0] : objects, null, 2))
-  }
+  const objects = errors.map(errorToJson)
+  if (json === true) terminal.print(JSON.stringify(objects.length === 1 ? objects[0] : objects, null, 2))
+  if (json === 'lines') for (const each of objects) terminal.print(JSON.stringify(each))
   const [first] = errors
   return first === undefined ? exitStatus.failed : statusOfError[first.code]
 }

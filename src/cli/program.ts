@@ -7,7 +7,7 @@ import { listCommand } from './commands/list.js'
 import { resetCommand } from './commands/reset.js'
 import { serveCommand } from './commands/serve.js'
 import { showCommand } from './commands/show.js'
-import { reportError } from './error-output.js'
+import { type ErrorAsJson, reportError } from './error-output.js'
 import { type ExitStatus, exitStatus } from './exit-status.js'
 import type { Terminal } from './terminal.js'
 import { packageVersion } from './version.js'
@@ -93,14 +93,20 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
     await program.parseAsync([...args], { from: 'user' })
     return status
   } catch (error) {
-    const json = args.includes('--json')
+    const isStream = commands.some(({ name, isStream }) => name === args[0] && isStream === true)
+    const json = args.includes('--json') && (isStream ? 'lines' : true)
     if (error instanceof CommanderError) return finishParsing(error, args, terminal, json)
     return reportError(error, terminal, json)
   }
 }
 
 /** commander throws for what it refuses, and also once it has printed a help or the version. */
-function finishParsing(error: CommanderError, args: readonly string[], terminal: Terminal, json: boolean): ExitStatus {
+function finishParsing(
+  error: CommanderError,
+  args: readonly string[],
+  terminal: Terminal,
+  json: ErrorAsJson,
+): ExitStatus {
   if (error.exitCode === 0) return exitStatus.done
   const [first = ''] = args
   const known = commands.some((command) => command.name === first)
@@ -116,6 +122,6 @@ function finishParsing(error: CommanderError, args: readonly string[], terminal:
   )
 }
 
-function reportUsage(message: string, hint: string, terminal: Terminal, json: boolean): ExitStatus {
+function reportUsage(message: string, hint: string, terminal: Terminal, json: ErrorAsJson): ExitStatus {
   return reportError(new QuiesceError('USAGE', message, { hint }), terminal, json)
 }

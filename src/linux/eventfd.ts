@@ -1,6 +1,7 @@
 import koffi from 'koffi'
 import { FileDescriptor } from './file-descriptor.js'
 import { libc } from './libc.js'
+import { takeEventfd } from './signal-eventfd.js'
 import { systemCallError } from './system-call-error.js'
 
 const nonBlocking = 0o4000 //       EFD_NONBLOCK
@@ -25,9 +26,7 @@ export class EventFd implements Disposable {
 
   /** How often it was signalled since the last call; 0 where it was not. */
   take(): bigint {
-    const counter = new BigUint64Array(1)
-    // SAFETY: an eventfd gives exactly 8 bytes, written before the call returns; it does not block (EFD_NONBLOCK).
-    return Number(libc().read(this.fd, counter, 8)) === 8 ? (counter[0] ?? 0n) : 0n
+    return takeEventfd(this.fd)
   }
 
   /** Calls back, with the number of signals, whenever there are some. Replaces an earlier callback. */

@@ -1,11 +1,10 @@
 // Bytes of a file that another process shares: its memory, as this process reads and writes it. Unlike `FileMemory`, it is
-// looked at from JavaScript: a file that is cut short under it raises SIGBUS and ends this process. `isSealed` says
-// whether its owner has given up cutting it short.
+// looked at from JavaScript: a file that is cut short under it raises SIGBUS and ends this process. `isSealed`
+// (passed-file.ts) says whether its owner has given up cutting it short.
 import koffi from 'koffi'
 import { QuiesceError } from '../errors/quiesce-error.js'
 import { libc } from './libc.js'
 import { pageSize } from './process-limits.js'
-import { sealConstant } from './seal-constants.js'
 import { systemCallError } from './system-call-error.js'
 
 const protection = { read: 0x1, write: 0x2 } as const //            PROT_READ, PROT_WRITE
@@ -17,13 +16,6 @@ const failed = 2n ** 64n - 1n //                                    MAP_FAILED
 const windowStep = 1n << 30n
 /** The longest range that always lies in one window. */
 export const longestRange = 1 << 28
-
-/** Whether the file can never become shorter (memfd_create(2), file sealing). */
-export function isSealed(fd: number): boolean {
-  // SAFETY: no pointers. It fails on files that cannot be sealed.
-  const seals = libc().fcntl(fd, sealConstant.F_GET_SEALS, 0)
-  return seals >= 0 && (seals & sealConstant.F_SEAL_SHRINK) !== 0
-}
 
 interface Reservation {
   readonly address: bigint

@@ -19,6 +19,7 @@ export interface Libc {
   mmap(at: Pointer, size: number, protection: number, flags: number, fd: number, offset: number): bigint
   munmap(at: bigint, size: number): number
   read(fd: number, into: BigUint64Array, count: number): number
+  write(fd: number, from: BigUint64Array, count: number): number
   eventfd(initial: number, flags: number): number
   fcntl(fd: number, command: number, argument: number): number
   readonly close: BlockingFunction<[fd: number]>
@@ -48,6 +49,7 @@ function load(): Libc {
     mmap: self.func('uintptr_t mmap(void *at, size_t size, int protection, int flags, int fd, int64_t offset)'),
     munmap: self.func('int munmap(void *at, size_t size)'),
     read: self.func('int64_t read(int fd, uint64_t *into, size_t count)'),
+    write: self.func('int64_t write(int fd, const uint64_t *from, size_t count)'),
     eventfd: self.func('int eventfd(uint initial, int flags)'),
     fcntl: self.func('int fcntl(int fd, int command, long argument)'),
     close: self.func('int close(int fd)'),

@@ -38,6 +38,9 @@ export class MessageBuffers implements Disposable {
   readonly data: Uint8Array
   /** Of the `msghdr`. */
   readonly address: number
+  /** As the structs say now: most calls leave them, and to make a bigint of a number is slow. */
+  #offset = 0
+  #hasControl = false
 
   constructor(dataSize: number) {
     this.#memory = new AnonymousMemory(dataAt + dataSize)
@@ -86,9 +89,15 @@ export class MessageBuffers implements Disposable {
 
   #prepare(offset: number, length: number, control: number): void {
     const view = this.#view
-    view.setBigUint64(vectorAt + vector.iov_base, BigInt(this.address + dataAt + offset), true)
+    if (offset !== this.#offset) {
+      this.#offset = offset
+      view.setBigUint64(vectorAt + vector.iov_base, BigInt(this.address + dataAt + offset), true)
+    }
     view.setUint32(vectorAt + vector.iov_len, length, true)
-    view.setBigUint64(header.msg_control, control === 0 ? 0n : BigInt(this.address + controlAt), true)
+    if (control > 0 !== this.#hasControl) {
+      this.#hasControl = control > 0
+      view.setBigUint64(header.msg_control, control === 0 ? 0n : BigInt(this.address + controlAt), true)
+    }
     view.setUint32(header.msg_controllen, control, true)
     view.setUint32(header.msg_flags, 0, true)
   }

@@ -8,3 +8,6 @@ export const sealConstant = {
   F_SEAL_SHRINK: 0x2,
   F_SEAL_GROW: 0x4,
 } as const
+
+/** Of <linux/falloc.h>. */
+export const holeConstant = { FALLOC_FL_KEEP_SIZE: 0x1, FALLOC_FL_PUNCH_HOLE: 0x2 } as const

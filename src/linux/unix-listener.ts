@@ -1,5 +1,5 @@
 // A UNIX socket that is listened on: at a path, for its owner only, or one that was passed to this process.
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
+import { chmodSync, lchownSync, lstatSync, type Stats, unlinkSync } from 'node:fs'
 import koffi from 'koffi'
 import { QuiesceError } from '../errors/quiesce-error.js'
 import { errnoName } from './errno.js'
@@ -11,14 +11,23 @@ import { systemCallError } from './system-call-error.js'
 import { encodeSocketAddress } from './unix-address.js'
 import { type SocketWatch, UnixSocket } from './unix-socket.js'
 
-const { AF_UNIX, SOCK_STREAM, SOCK_CLOEXEC, SOCK_NONBLOCK } = socketConstant
+const { AF_UNIX, SOCK_DGRAM, SOCK_STREAM, SOCK_CLOEXEC, SOCK_NONBLOCK } = socketConstant
 
 /** Clients that wait for their turn. */
 const backlog = 16
 const ownerOnly = 0o600
+const everybody = 0o666
 /** F_SETFL and O_NONBLOCK. */
 const setFlags = 4
 const nonBlocking = 0o4000
+
+/** Who may reach a socket's file: by default its maker alone. */
+export interface SocketAccess {
+  /** The user that it is given to, by number. Where this process may not give it away, it is open to everybody. */
+  readonly owner?: number
+  /** Everybody may connect, and whoever accepts has to look who it is. */
+  readonly isOpen?: boolean
+}
 
 export class UnixListener implements Disposable {
   readonly #file: FileDescriptor
@@ -33,10 +42,10 @@ export class UnixListener implements Disposable {
   }
 
   /**
-   * Listens at `path`, with mode 0600. A socket that a process left behind is replaced.
+   * Listens at `path`, with mode 0600 unless `access` says otherwise. A socket that a process left behind is replaced.
    * @throws QuiesceError `BUSY` if somebody listens there already, or the path is something else
    */
-  static listen(path: string): UnixListener {
+  static listen(path: string, access: SocketAccess = {}): UnixListener {
     const c = socketCalls()
     const address = encodeSocketAddress(path)
     const action = `listen on ${path}`
@@ -51,7 +60,7 @@ export class UnixListener implements Disposable {
         throw systemCallError({ action, syscall: 'bind', errno: libc().errno() })
       }
       // Nobody can connect before it is listened on, so nobody sees it with the mode of the umask.
-      chmodSync(path, ownerOnly)
+      chmodSync(path, modeFor(path, access))
       // SAFETY: no pointers.
       if (c.listen(fd, backlog) < 0) throw systemCallError({ action, syscall: 'listen', errno: libc().errno() })
       return new UnixListener(file, path)
@@ -100,9 +109,13 @@ export class UnixListener implements Disposable {
 
   [Symbol.dispose](): void {
     if (!this.#file.isOpen) return
-    this.#file[Symbol.dispose]()
-    // Only our own: meanwhile somebody else may have taken the path.
-    if (this.#path !== undefined && inodeOf(this.#path) === this.#inode) unlinkSync(this.#path)
+    // Only our own: meanwhile somebody else may have taken the path. Before it is closed, since until then no other file can
+    // have its number.
+    try {
+      if (this.#path !== undefined && inodeOf(this.#path) === this.#inode) unlinkSync(this.#path)
+    } finally {
+      this.#file[Symbol.dispose]()
+    }
   }
 }
 
@@ -110,21 +123,76 @@ function inodeOf(path: string): number | undefined {
   return lstatSync(path, { throwIfNoEntry: false })?.ino
 }
 
-function removeStale(path: string): void {
-  const stat = lstatSync(path, { throwIfNoEntry: false })
-  if (stat === undefined) return
-  const busy = (detail: string) => new QuiesceError('BUSY', `Cannot listen on ${path}: ${detail}`)
-  if (!stat.isSocket()) throw busy('it is there, and is no socket')
+/** Gives the file away, where it is to be, and says which mode it takes. */
+function modeFor(path: string, { owner, isOpen = false }: SocketAccess): number {
+  if (isOpen) return everybody
+  if (owner === undefined || owner === process.geteuid?.()) return ownerOnly
   try {
-    UnixSocket.connect(path, 1)[Symbol.dispose]()
+    lchownSync(path, owner, process.getegid?.() ?? -1)
+    return ownerOnly
   } catch (error) {
-    if (error instanceof QuiesceError && error.errnoName === 'ECONNREFUSED') {
-      unlinkSync(path)
-      return
-    }
+    if (error instanceof Error && 'code' in error && error.code === 'EPERM') return everybody
     throw error
   }
-  throw busy('another process listens there')
+}
+
+/** What is at a path, as far as listening there goes. `stale`: a socket that nobody has any more. */
+export type SocketPlace = 'free' | 'stale' | 'in-use' | 'no-socket'
+
+/**
+ * Looks, and changes nothing; nobody who listens there notices.
+ * @throws QuiesceError `PERMISSION` if this user may not look
+ */
+export function lookAtSocket(path: string): SocketPlace {
+  const stat = lookUp(path)
+  if (stat === undefined) return 'free'
+  if (!stat.isSocket()) return 'no-socket'
+  const c = socketCalls()
+  const address = encodeSocketAddress(path)
+  const action = `look at ${path}`
+  // SAFETY: no pointers.
+  const fd = c.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)
+  if (fd < 0) throw systemCallError({ action, syscall: 'socket', errno: libc().errno() })
+  using _file = new FileDescriptor(fd, path)
+  // By a socket of another type than one listens with: the kernel looks for the socket of this path first, and refuses the
+  // type then (unix_find_bsd). A connection of the same type would be a client to whoever listens there.
+  // SAFETY: the kernel reads `byteLength` bytes of the address, before the call returns.
+  if (c.connect(fd, address, address.byteLength) === 0) return 'in-use'
+  const errno = libc().errno()
+  switch (errnoName(errno)) {
+    case 'ECONNREFUSED':
+      return 'stale'
+    case 'ENOENT':
+      return 'free'
+    case 'EPROTOTYPE':
+    // A datagram socket that talks to one other only.
+    case 'EPERM':
+      return 'in-use'
+    default:
+      throw systemCallError({ action, syscall: 'connect', errno })
+  }
+}
+
+function lookUp(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })
+  } catch (error) {
+    const errno = error instanceof Error && 'errno' in error ? Math.abs(Number(error.errno)) : 0
+    throw systemCallError({ action: `look at ${path}`, syscall: 'lstat', errno })
+  }
+}
+
+/** @throws QuiesceError `BUSY` where nobody else may listen */
+export function assertListenable(path: string, place: SocketPlace): void {
+  if (place === 'free' || place === 'stale') return
+  const detail = place === 'in-use' ? 'another process listens there' : 'it is there, and is no socket'
+  throw new QuiesceError('BUSY', `Cannot listen on ${path}: ${detail}`)
+}
+
+function removeStale(path: string): void {
+  const place = lookAtSocket(path)
+  assertListenable(path, place)
+  if (place === 'stale') unlinkSync(path)
 }
 
 /**

@@ -1,7 +1,7 @@
 // A connected UNIX stream socket that passes descriptors, read and written without blocking or, where a caller has to,
 // with waiting.
 import koffi from 'koffi'
-import { QuiesceError } from '../errors/quiesce-error.js'
+import { type ErrorCode, QuiesceError } from '../errors/quiesce-error.js'
 import { errnoName } from './errno.js'
 import { FileDescriptor } from './file-descriptor.js'
 import { libc } from './libc.js'
@@ -11,8 +11,17 @@ import { socketConstant } from './socket-constants.js'
 import { systemCallError } from './system-call-error.js'
 import { encodeSocketAddress } from './unix-address.js'
 
-const { AF_UNIX, SOCK_STREAM, SOCK_CLOEXEC, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_CMSG_CLOEXEC, POLLIN, POLLOUT } =
-  socketConstant
+const {
+  AF_UNIX,
+  SOCK_STREAM,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  MSG_DONTWAIT,
+  MSG_NOSIGNAL,
+  MSG_CMSG_CLOEXEC,
+  POLLIN,
+  POLLOUT,
+} = socketConstant
 
 /** One read takes at most this much; what is longer comes in several. */
 const receiveSize = 256 * 1024
@@ -53,6 +62,13 @@ export interface SocketWatch {
   close(): void
 }
 
+/** EAGAIN: the listener's queue is full, and a socket that blocks would wait for room in it without end. */
+const connectErrors: Readonly<Record<string, ErrorCode>> = {
+  ENOENT: 'NO_DEVICE',
+  ECONNREFUSED: 'NO_DEVICE',
+  EAGAIN: 'BUSY',
+}
+
 export class UnixSocket implements Disposable {
   readonly #file: FileDescriptor
   readonly #incoming = new MessageBuffers(receiveSize)
@@ -65,22 +81,23 @@ export class UnixSocket implements Disposable {
   }
 
   /**
-   * Connects to a listening socket. @throws QuiesceError `NO_DEVICE` if nobody listens there
+   * Connects to a listening socket. @throws QuiesceError `NO_DEVICE` if nobody listens there, `BUSY` if too many wait there
+   * already
    */
   static connect(path: string, sendSize: number): UnixSocket {
     const c = socketCalls()
     const action = `connect to ${path}`
     const address = encodeSocketAddress(path)
     // SAFETY: no pointers.
-    const fd = c.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)
+    const fd = c.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)
     if (fd < 0) throw systemCallError({ action, syscall: 'socket', errno: libc().errno() })
     const file = new FileDescriptor(fd, path)
     // SAFETY: the kernel reads `byteLength` bytes of the address, before the call returns.
     if (c.connect(fd, address, address.byteLength) === 0) return new UnixSocket(file, sendSize)
     const errno = libc().errno()
     file[Symbol.dispose]()
-    const nobody = ['ENOENT', 'ECONNREFUSED'].includes(errnoName(errno))
-    throw systemCallError({ action, syscall: 'connect', errno }, nobody ? { code: 'NO_DEVICE' } : {})
+    const code = connectErrors[errnoName(errno)]
+    throw systemCallError({ action, syscall: 'connect', errno }, code === undefined ? {} : { code })
   }
 
   /** Two sockets that are connected with each other. */

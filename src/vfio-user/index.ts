@@ -2,13 +2,17 @@
 export { passedListeners, UnixListener } from '../linux/unix-listener.js'
 export { adoptSocket, type PeerCredentials, UnixSocket } from '../linux/unix-socket.js'
 export { openVfioUserFunction, type VfioUserFunction } from './client/vfio-user-function.js'
+export type { ClientGate } from './server/client-gate.js'
+export { DeviceGroup } from './server/device-group.js'
 export { DeviceServer, type DeviceServerOptions } from './server/device-server.js'
 export {
   type DeviceMaker,
   DeviceThread,
   type DeviceThreadOptions,
   type MadeDevice,
+  type MadeDevices,
   type ServedAt,
+  type ThreadEventListener,
 } from './server/device-thread.js'
 export { PhysicalDevice, type PhysicalDeviceOptions } from './server/physical-device.js'
 export type {

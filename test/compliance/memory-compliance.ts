@@ -148,7 +148,12 @@ export function memory(device: ComplianceDevice, check: Check): void {
     if (outcome.ok && outcome.method === 'unmap-all') throwsCode('DMA_CONFLICT', map)
     else map()
     setCommand(fn, command.memory | command.busMaster, 0)
-    transfer.start(fn, iova)
+    try {
+      transfer.start(fn, iova)
+    } catch (error) {
+      // One that needs queues in memory does not even get so far.
+      if (!(error instanceof QuiesceError) || error.code !== 'DMA_CONFLICT') throw error
+    }
     await fn.clock.sleep(transfer.landsWithinMs)
     assert.ok(memory.bytes.every((byte) => byte === canary))
     setCommand(fn, 0, command.busMaster)

@@ -1,17 +1,19 @@
-// A file that holds memory, as a memfd does: without a name, and on a tmpfs.
-import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
+// A file that holds memory, as a guest's is passed to another process.
+import { readSync, writeSync } from 'node:fs'
+import { SharedMemory } from '../../src/linux/shared-memory.js'
 
 export class MemoryFile implements Disposable {
-  readonly fd: number
+  readonly #memory: SharedMemory
   readonly #size: number
 
   constructor(size: number, value: number) {
-    const folder = mkdtempSync('/dev/shm/quiesce-')
-    this.fd = openSync(join(folder, 'memory'), 'w+')
-    rmSync(folder, { recursive: true })
+    this.#memory = new SharedMemory(BigInt(size))
     this.#size = size
     this.fill(value)
+  }
+
+  get fd(): number {
+    return this.#memory.fd
   }
 
   fill(value: number): void {
@@ -25,6 +27,6 @@ export class MemoryFile implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    closeSync(this.fd)
+    this.#memory[Symbol.dispose]()
   }
 }

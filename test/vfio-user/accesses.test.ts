@@ -167,6 +167,20 @@ describe('REGION_WRITE_MULTI', () => {
     assert.equal(view.getBigUint64(0, true), 1n)
     assert.equal(region.bytes[1], 0)
   })
+  it('thousands of writes in one message leave others their turn', async () => {
+    let writes = 0
+    let before: number | undefined
+    const write = (): void => {
+      if (writes++ > 0) return
+      setImmediate(() => {
+        before = writes
+      })
+    }
+    await using talk = await greet(new RecordingDevice({ 1: memoryRegion(64, { write }) }))
+    const view = await talk.client.payload(multi(Array.from({ length: 2000 }, () => [1, 0n, 1, 1n] as const)))
+    assert.equal(view.getBigUint64(0, true), 2000n)
+    assert.ok(before !== undefined && before < 1000, `after ${before} of ${writes}`)
+  })
   it('where the first is refused, so is the request', async () => {
     await using talk = await greet(new RecordingDevice())
     assert.equal(await talk.client.errno(multi([[3, 0n, 1, 1n]])), EINVAL)

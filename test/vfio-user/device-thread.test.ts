@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { closeSync, fstatSync, mkdtempSync, openSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { UnixSocket } from '../../src/linux/unix-socket.js'
 import { openVfioUserFunction } from '../../src/vfio-user/client/vfio-user-function.js'
 import { DeviceThread } from '../../src/vfio-user/server/device-thread.js'
+import type { ServerEvent } from '../../src/vfio-user/server/server-event.js'
+import { raw } from '../unit/vfio-user/messages/wire.js'
 import { SimulatedServer } from './simulated-server.js'
+import { ask, versionPayload, WireClient } from './wire-client.js'
 
 const module = new URL('./serve-simulated.js', import.meta.url)
 
@@ -51,6 +55,44 @@ describe('a device with a thread of its own', () => {
       await assert.rejects(DeviceThread.start({ module, ...options }), { name: 'QuiesceError', code })
     })
   }
+
+  it('a mistake that nobody caught ends it, but not before the device is quiet', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'vfio-user-'))
+    const path = join(folder, 'socket')
+    const events: ServerEvent[] = []
+    const thread = await DeviceThread.start({
+      module: new URL('./failing-device.js', import.meta.url),
+      maker: 'makeFailing',
+      at: { path },
+      onEvent: (event) => events.push(event),
+    })
+    using client = new WireClient(UnixSocket.connect(path, 4096))
+    client.send(raw({ command: 1, payload: versionPayload('{}') }))
+    await client.receive()
+    client.send(raw(ask.write(0, 0n, [1])))
+    assert.equal(await thread.ended, 'a mistake of the device')
+    const kinds = events.map(({ kind }) => kind)
+    assert.deepEqual(kinds.slice(-3), ['disconnected', 'cut-off', 'released'])
+    rmSync(folder, { recursive: true })
+  })
+  it('closes nothing of others at its end', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'vfio-user-'))
+    const told: ServerEvent[] = []
+    const thread = await DeviceThread.start({
+      module: new URL('./failing-device.js', import.meta.url),
+      maker: 'makeWithClosedFiles',
+      at: { path: join(folder, 'socket') },
+      onEvent: (event) => told.push(event),
+    })
+    const closed = told.flatMap((event) => (event.kind === 'cut-off' ? [Number(event.by)] : []))
+    // Numbers are given out from the lowest: among these are those that the thread has closed.
+    const ours = Array.from({ length: 64 }, () => openSync('/dev/null', 'r'))
+    assert.ok(closed.some((fd) => ours.includes(fd)))
+    await thread.close()
+    for (const fd of ours) assert.doesNotThrow(() => fstatSync(fd))
+    for (const fd of ours) closeSync(fd)
+    rmSync(folder, { recursive: true })
+  })
 
   it('counts the messages that came', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'vfio-user-'))

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { setImmediate } from 'node:timers/promises'
 import { EventFd } from '../../src/linux/eventfd.js'
 import { SharedMemory } from '../../src/linux/shared-memory.js'
+import { signalEventfd } from '../../src/linux/signal-eventfd.js'
 import { mutant, Random } from './mutate.js'
 import { openDescriptors } from './open-descriptors.js'
 import { memoryRegion, RecordingDevice } from './recording-device.js'
@@ -46,6 +47,8 @@ export async function fuzz(seed: number, messages: number): Promise<FuzzOutcome>
   const random = new Random(seed)
   using memory = new SharedMemory(1n << 20n)
   using eventfd = new EventFd()
+  // What signals eventfds is set up once, and stays.
+  signalEventfd(eventfd.fd)
   const before = openDescriptors()
   let sent = 0
   let connections = 0

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { QuiesceError } from '../../src/errors/quiesce-error.js'
 import { type MigrationState, migrationStates } from '../../src/vfio-user/server/migration-states.js'
-import { packed, type Raw, u32, u64 } from '../unit/vfio-user/messages/wire.js'
+import { packed, type Raw, raw, u32, u64 } from '../unit/vfio-user/messages/wire.js'
 import { RecordingDevice } from './recording-device.js'
 import { ask, errnoOf, greet, type Talk } from './wire-client.js'
 
@@ -205,6 +205,18 @@ describe('migration', () => {
     assert.equal(await enter(talk, 'running'), 0)
     assert.deepEqual([...(device.loaded ?? [])], [9, 8, 7])
   })
+  it('a state that comes byte by byte, and with nothing in between, is whole', async () => {
+    const device = new MigratingDevice()
+    await using talk = await agree(device)
+    await enter(talk, 'resuming')
+    const state = Array.from({ length: 100 }, (_, index) => index)
+    for (const byte of state) {
+      assert.equal(await talk.client.errno(ask.migrationWrite([byte])), 0)
+      assert.equal(await talk.client.errno(ask.migrationWrite([])), 0)
+    }
+    assert.equal(await enter(talk, 'running'), 0)
+    assert.deepEqual([...(device.loaded ?? [])], state)
+  })
   it('a state that the device does not take is refused', async () => {
     const device = new MigratingDevice()
     await using talk = await agree(device)
@@ -265,6 +277,16 @@ describe('dirty pages', () => {
     await talk.client.receive()
     assert.equal(bits(await talk.client.payload(report(at, 64n * page, page))), '1')
   })
+  it('a write by message is dirty again once the client has carried it out', async () => {
+    const { device, talk } = await logging()
+    await using _ = talk
+    const write = Promise.resolve(device.client?.memory.write(at, Uint8Array.of(1)))
+    const asked = await talk.client.receive()
+    assert.equal(bits(await talk.client.payload(report(at, 64n * page, page))), '1')
+    talk.client.send(raw({ id: asked?.id ?? 0, command: 12, flags: 1, payload: packed(u64(at), u64(1)) }))
+    await write
+    assert.equal(bits(await talk.client.payload(report(at, 64n * page, page))), '1')
+  })
   it('a report in smaller pages has a bit for each, and one in larger pages one for several', async () => {
     const { device, talk } = await logging()
     await using _ = talk
@@ -272,6 +294,24 @@ describe('dirty pages', () => {
     assert.equal(bits(await talk.client.payload(report(at, 16n * page, 1024))), 'f0')
     device.client?.memory.markDirty(at + 3n * page, 1)
     assert.equal(bits(await talk.client.payload(report(at, 64n * page, 8192))), '2')
+  })
+  it('a report of bytes has a bit for each byte of a page', async () => {
+    const { device, talk } = await logging()
+    await using _ = talk
+    device.client?.memory.markDirty(at + page, 1)
+    const view = await talk.client.payload(report(at + 3n, 2n * page, 1, 8 + 24 + 1024))
+    const bitmap = new Uint8Array(view.buffer, view.byteOffset + 32)
+    const set = [...bitmap].map((byte, index) => [byte, index] as const).filter(([byte]) => byte !== 0)
+    // From byte 4093 to byte 8188, counted from the report's beginning.
+    assert.deepEqual(
+      [set[0], set.at(-1)],
+      [
+        [0xe0, 511],
+        [0x1f, 1023],
+      ],
+    )
+    assert.ok(set.slice(1, -1).every(([byte]) => byte === 0xff))
+    assert.equal(set.length, 513)
   })
   it('a report of what is not mapped is refused', async () => {
     const { talk } = await logging()

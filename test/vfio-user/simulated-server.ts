@@ -11,13 +11,14 @@ export class SimulatedServer {
   readonly #folder: string
   readonly #thread: Promise<DeviceThread>
 
-  constructor(model: string) {
+  /** `slowdown`: how many times slower it does things than the model says. */
+  constructor(model: string, slowdown = 1) {
     this.#folder = mkdtempSync(join(tmpdir(), 'vfio-user-'))
     this.path = join(this.#folder, 'socket')
     this.#thread = DeviceThread.start({
       module: new URL('./serve-simulated.js', import.meta.url),
       maker: 'makeSimulated',
-      data: model,
+      data: { model, slowdown },
       at: { path: this.path },
       onEvent: (event) => this.events.push(event),
     })

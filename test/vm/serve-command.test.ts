@@ -1,18 +1,19 @@
-// `quiesce serve` of devices that the kernel's VFIO holds: two at once, each in its thread, to our own client.
+// `quiesce serve` of devices that the kernel's VFIO holds: two at once, each in its thread, or in one where they share an IOMMU
+// group; to our own client.
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
 import type { CommandOutcome } from './guest/commands.js'
+import type { SeenByGroup } from './guest/serve-group-client.js'
 import { addressIn, bindToVfio, runCommands } from './run-commands.js'
 import { topology } from './topology.js'
 
 type Event = Readonly<Record<string, unknown>>
 
-const machine = topology()
-const [edu, nvme, alone] = ['edu-port', 'nvme', 'edu-root'].map((name) => addressIn(machine, name)) as [
-  string,
-  string,
-  string,
-]
+const machine = topology(['edu-root', 'edu-port', 'nvme', 'edu-shared-a', 'edu-shared-b'])
+const [edu, nvme, alone, first, second] = ['edu-port', 'nvme', 'edu-root', 'edu-shared-a', 'edu-shared-b'].map((name) =>
+  addressIn(machine, name),
+) as [string, string, string, string, string]
+const groupClient = '/app/build/test/vm/guest/serve-group-client.js'
 
 /** Reads the ids, gives the device memory, resets it, and leaves without a word. */
 const client = `
@@ -28,10 +29,10 @@ for (const address of process.argv.slice(1)) {
 process.exit()`
 
 /** Serves, lets clients come until there are so many events of a kind, and ends it by a signal. */
-function script(devices: readonly string[], clientLine: string, until: string): string {
+function script(devices: readonly string[], clientLine: string, until: string, options = ''): string {
   const wait = (kind: string) =>
     `until [ $(grep -c '"event":"${kind}"' /tmp/told) -ge ${devices.length} ]; do kill -0 $server || break; sleep 0.1; done`
-  return `quiesce serve ${devices.join(' ')} --socket /tmp --json > /tmp/told & server=$!
+  return `quiesce serve ${devices.join(' ')} --socket /tmp --json ${options} > /tmp/told & server=$!
 ${wait('serving')}
 ${clientLine}
 ${wait(until)}
@@ -39,22 +40,36 @@ kill -TERM $server; wait $server; echo $? > /tmp/status
 ls /tmp | grep -c 'sock$'`
 }
 
+const run = (name: string, ...line: string[]) => ({ do: 'run', name, line }) as const
+
+type Said = ReadonlyMap<string, CommandOutcome>
+
+function read(said: Said, name: string): CommandOutcome {
+  const outcome = said.get(name)
+  assert.ok(outcome, `${name} was not run`)
+  return outcome
+}
+
+const linesOf = (said: Said, name: string): Event[] =>
+  read(said, name)
+    .stdout.trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+
+interface TellsReport {
+  readonly cause: string
+  readonly report: { readonly verdict: string; readonly attempts: readonly { method: string; reason?: string }[] }
+}
+
+const reportsOf = (told: readonly Event[], device: string): TellsReport[] =>
+  told.filter((each) => each['device'] === device && each['event'] === 'reset-report') as unknown as TellsReport[]
+
 describe('quiesce serve on the real kernel', () => {
-  let said: ReadonlyMap<string, CommandOutcome>
-  const read = (name: string): CommandOutcome => {
-    const outcome = said.get(name)
-    assert.ok(outcome, `${name} was not run`)
-    return outcome
-  }
-  const events = (name: string): Event[] =>
-    read(name)
-      .stdout.trim()
-      .split('\n')
-      .map((line) => JSON.parse(line))
+  let said: Said
+  const events = (name: string): Event[] => linesOf(said, name)
 
   before(async () => {
     const clientLine = `node --input-type=module -e "$1" ${edu} ${nvme} > /tmp/seen`
-    const run = (name: string, ...line: string[]) => ({ do: 'run', name, line }) as const
     ;({ said } = await runCommands(machine, [
       ...bindToVfio(edu, nvme, alone),
       run('two', 'sh', '-c', script([edu, nvme], clientLine, 'released'), 'sh', client),
@@ -64,6 +79,9 @@ describe('quiesce serve on the real kernel', () => {
       run('nobody', 'sh', '-c', script([alone], ':', 'serving')),
       run('nobody: told', 'cat', '/tmp/told'),
       run('nobody: status', 'cat', '/tmp/status'),
+      run('unbound', 'sh', '-c', script([alone], `echo ${alone} > /sys/bus/pci/drivers/vfio-pci/unbind`, 'ended')),
+      run('unbound: told', 'cat', '/tmp/told'),
+      run('unbound: status', 'cat', '/tmp/status'),
     ]))
   })
 
@@ -82,20 +100,24 @@ describe('quiesce serve on the real kernel', () => {
       for (const kind of ['serving', 'connected', 'agreed', 'disconnected', 'released', 'ending', 'ended']) {
         assert.ok(kinds.includes(kind), `${kind} of ${kinds.join(', ')}`)
       }
-      const reports = told.filter(({ event }) => event === 'reset-report') as unknown as {
-        cause: string
-        report: { verdict: string }
-      }[]
       assert.deepEqual(
-        reports.map(({ cause, report }) => [cause, report.verdict]),
+        reportsOf(told, device).map(({ cause, report }) => [cause, report.verdict]),
         [
           ['client', 'clean'],
           ['disconnect', 'clean'],
         ],
       )
     }
-    assert.equal(read('two: status').stdout, '0\n')
-    assert.equal(read('two').stdout, '0\n')
+    assert.equal(read(said, 'two: status').stdout, '0\n')
+    assert.equal(read(said, 'two').stdout, '0\n')
+  })
+
+  it('gives back a device that is unbound, and ends when none is left', () => {
+    assert.deepEqual(
+      events('unbound: told').map(({ event }) => event),
+      ['serving', 'release-requested', 'ended'],
+    )
+    assert.equal(read(said, 'unbound: status').stdout, '0\n')
   })
 
   it('ends with 0 where nobody came', () => {
@@ -103,6 +125,88 @@ describe('quiesce serve on the real kernel', () => {
       events('nobody: told').map(({ event }) => event),
       ['serving', 'ending', 'ended'],
     )
-    assert.equal(read('nobody: status').stdout, '0\n')
+    assert.equal(read(said, 'nobody: status').stdout, '0\n')
   })
 })
+
+for (const [backend, kernel] of [
+  ['group', undefined],
+  ['cdev', 'iommufd'],
+] as const) {
+  describe(`quiesce serve of two devices of one IOMMU group, by ${backend}`, () => {
+    let said: Said
+    let seen: SeenByGroup
+    let told: Event[]
+
+    before(async () => {
+      const clientLine = `node ${groupClient} ${first} ${second} > /tmp/seen`
+      const options = kernel === undefined ? {} : { kernel }
+      ;({ said } = await runCommands(
+        machine,
+        [
+          ...bindToVfio(first, second),
+          run('served', 'sh', '-c', script([first, second], clientLine, 'released', `--backend ${backend}`)),
+          run('told', 'cat', '/tmp/told'),
+          run('status', 'cat', '/tmp/status'),
+          run('seen', 'cat', '/tmp/seen'),
+        ],
+        options,
+      ))
+      told = linesOf(said, 'told')
+      const output = read(said, 'seen').stdout
+      assert.notEqual(output, '', `${read(said, 'served').stderr} ${read(said, 'told').stdout}`)
+      seen = JSON.parse(output)
+    })
+
+    it('lets each reach the memory that both clients give, also when the other has let go', () => {
+      assert.deepEqual(seen.reached, {
+        first: true,
+        second: true,
+        secondOnceFirstLetGo: true,
+        firstAfterReset: true,
+      })
+    })
+
+    it('refuses other memory at the same place', () => {
+      assert.equal(seen.conflict, 'EEXIST')
+      const refused = told.filter(({ event }) => event === 'refused')
+      assert.deepEqual(
+        refused.map(({ device, command, errno }) => [device, command, errno]),
+        [[first, 'DMA_MAP', 'EEXIST']],
+      )
+    })
+
+    it('turns away another VMM while one has a device of the group', () => {
+      assert.notEqual(seen.stranger, 'let in')
+      const [away, ...more] = told.filter(({ event }) => event === 'turned-away')
+      assert.equal(more.length, 0)
+      assert.equal(away?.['device'], second)
+      assert.match(String(away['reason']), new RegExp(`shares its IOMMU group with ${first}`))
+    })
+
+    it('resets the bus only when nobody uses the other device', () => {
+      assert.deepEqual(seen.resets, [true, true])
+      const ofFirst = reportsOf(told, first)
+      assert.deepEqual(
+        ofFirst.map(({ cause, report }) => [cause, report.verdict]),
+        [
+          ['client', 'quiesced'],
+          ['companion', 'clean'],
+          ['disconnect', 'clean'],
+        ],
+      )
+      const hot = ofFirst[0]?.report.attempts.find(({ method }) => method === 'hot')
+      assert.match(hot?.reason ?? '', new RegExp(`EBUSY: it would also reset ${second}, which a guest uses`))
+    })
+
+    it('leaves both clean when the last client is gone', () => {
+      for (const device of [first, second]) assert.equal(reportsOf(told, device).at(-1)?.report.verdict, 'clean')
+      assert.equal(read(said, 'status').stdout, '0\n')
+    })
+
+    it('has its interrupts counted by the kernel', () => {
+      const { raised, came, counted } = seen.interrupts
+      assert.deepEqual([came, counted], [raised, raised])
+    })
+  })
+}

@@ -6,18 +6,19 @@ import { type PolicyOptions, policyOf } from '../policy-options.js'
 import { assertReady, readTargets, type Target } from '../reset-targets.js'
 import { eventToJson } from '../serve/event-json.js'
 import { eventToWords } from '../serve/event-words.js'
-import { listenFor } from '../serve/listen.js'
+import { listenFor, planFor } from '../serve/listen.js'
 import type { DeviceOrder } from '../serve/make-device.js'
-import { OfferedDevice, startThread } from '../serve/offered-device.js'
-import { passedSockets } from '../serve/passed-sockets.js'
+import { OfferedDevice } from '../serve/offered-device.js'
 import { qemuLines } from '../serve/qemu-arguments.js'
 import { serveDevices } from '../serve/serve-devices.js'
-import type { ServeEvent } from '../serve/serve-event.js'
-import { socketPaths } from '../serve/socket-paths.js'
+import type { ServeEvent, ServeEventOf } from '../serve/serve-event.js'
+import { startThread } from '../serve/start-thread.js'
+import { userIds } from '../serve/user-ids.js'
 import type { Terminal } from '../terminal.js'
 
 export interface ServeOptions extends PolicyOptions {
   readonly socket?: readonly string[]
+  readonly allowUser?: readonly string[]
   readonly raw?: boolean
   readonly dryRun?: boolean
   readonly steps?: boolean
@@ -25,6 +26,8 @@ export interface ServeOptions extends PolicyOptions {
   readonly json?: boolean
   readonly sysroot?: string
 }
+
+type Announced = ServeEventOf<'planned' | 'serving'>
 
 export async function runServe(
   terminal: Terminal,
@@ -35,24 +38,26 @@ export async function runServe(
   const targets = await readTargets(args, roots)
   assertRawFits(targets, options)
   await assertReady(targets, 'serve')
-  assertApart(targets)
   const { socket: sockets = [], json = false, raw: isRaw = false, steps: withSteps = false } = options
   const names = targets.map(({ name }) => name)
+  const allowUsers = userIds(options.allowUser ?? [])
   const tell = (name: string, event: ServeEvent): void => {
     const at = new Date()
     const { paint } = terminal
     const said = json ? eventToJson(name, event, at) : eventToWords(name, event, at, { paint, withSteps, isRaw })
     if (said !== undefined) terminal.print(said)
   }
-  const tellPlaces = (kind: 'planned' | 'serving', paths: readonly (string | undefined)[]): void => {
-    for (const [index, name] of names.entries()) tell(name, { kind, socket: paths[index] })
-    const known = paths.filter((path) => path !== undefined)
+  const tellPlaces = (places: readonly Announced[]): void => {
+    for (const [index, name] of names.entries()) {
+      const place = places[index]
+      if (place !== undefined) tell(name, place)
+    }
+    const known = places.flatMap(({ socket }) => socket ?? [])
     if (!json && known.length > 0) terminal.print(qemuHelp(known, terminal))
   }
 
   if (options.dryRun) {
-    const passed = sockets.length === 0 ? passedSockets(names) : []
-    tellPlaces('planned', passed.length === 0 ? socketPaths(names, sockets) : passed.map(({ path }) => path))
+    tellPlaces(planFor(names, sockets).map((plan) => ({ kind: 'planned', ...plan })))
     return exitStatus.done
   }
   if (!roots.isThisMachine && targets.some(({ kind }) => kind === 'pci')) {
@@ -60,23 +65,27 @@ export async function runServe(
       hint: 'Add --dry-run, or leave --sysroot out',
     })
   }
-  const places = listenFor(names, sockets)
+  const places = listenFor(names, sockets, allowUsers)
   try {
     const policy = policyOf(options)
-    const devices = targets.map(({ kind, name }, index) => {
-      const order: DeviceOrder = { kind: isRaw ? 'raw' : kind, name, backend: options.backend ?? 'auto', policy }
+    const devices = targets.map((target, index) => {
+      const { name } = target
+      const order: DeviceOrder = {
+        kind: isRaw ? 'raw' : target.kind,
+        name,
+        sharing: isRaw ? undefined : sharingOf(target),
+        backend: options.backend ?? 'auto',
+        policy,
+      }
       const place = places[index]
       if (place === undefined) throw new Error(`${name} has no place`)
       return new OfferedDevice(order, place, (event) => tell(name, event))
     })
     return await serveDevices(devices, terminal, {
       start: startThread,
+      allowUsers,
       isLive: !json,
-      onServing: () =>
-        tellPlaces(
-          'serving',
-          places.map(({ path }) => path),
-        ),
+      onServing: () => tellPlaces(places.map(({ path }) => ({ kind: 'serving', socket: path }))),
     })
   } finally {
     for (const place of places) place[Symbol.dispose]()
@@ -105,20 +114,9 @@ function assertRawFits(targets: readonly Target[], options: ServeOptions): void 
   }
 }
 
-/** Devices of one group have one address space: the memory of a client of one would be within reach of the others. */
-function assertApart(targets: readonly Target[]): void {
-  const byGroup = new Map<string, string>()
-  for (const target of targets) {
-    const group = target.kind === 'pci' ? target.device.iommuGroup : undefined
-    if (group === undefined) continue
-    const other = byGroup.get(group)
-    if (other !== undefined) {
-      throw new QuiesceError(
-        'UNSUPPORTED',
-        `Cannot serve ${other} and ${target.name}: both are in IOMMU group ${group}, and would reach each other's memory`,
-        { device: target.name, hint: 'Serve one of them; the other stays bound to vfio-pci, and unused' },
-      )
-    }
-    byGroup.set(group, target.name)
-  }
+/** What makes devices share a thread: their address space, or their simulated machine. */
+function sharingOf(target: Target): string | undefined {
+  if (target.kind === 'sim') return /^(.*)\.\d+$/.exec(target.name)?.[1]
+  const { iommuGroup } = target.device
+  return iommuGroup === undefined ? undefined : `IOMMU group ${iommuGroup}`
 }

@@ -9,13 +9,18 @@ export const serveCommand = defineCommand({
 interrupts and the guest's memory are handed over as files, so that the guest works on the hardware itself. When the VMM
 resets the device, the guest does, or the VMM is gone, the device is quiesced and reset, and the verdict is printed.
 
-A physical device must be bound to vfio-pci and used by nobody. A simulated one serves as itself, or with --raw as bare
-hardware for the VFIO of a guest's own kernel.`,
+A physical device must be bound to vfio-pci and used by nobody. Devices of one IOMMU group share their memory, and go to
+one VMM. A simulated one serves as itself, or with --raw as bare hardware for the VFIO of a guest's own kernel.`,
   arguments: { usage: '<device...>', description: 'addresses, vendor:device ids, or sim:<model>' },
+  isStream: true,
   options: {
     socket: texts(
       '--socket <path>',
       'where to listen: once for each device, in their order, or one directory for all, with <device>.sock for each',
+    ),
+    allowUser: texts(
+      '--allow-user <user>',
+      'by name or number, and as often as needed: who may connect beside this user and root; gets the socket',
     ),
     raw: flag('--raw', 'of simulated devices: the hardware alone, with its faults and without the reset procedure'),
     ...policyOptions,
@@ -28,6 +33,7 @@ hardware for the VFIO of a guest's own kernel.`,
   examples: [
     { line: 'quiesce serve 0000:03:00.0 --socket /run/nic.sock', what: 'one device' },
     { line: 'quiesce serve 03:00.0 04:00.0 --socket /run/vm1', what: 'two, at /run/vm1/0000:03:00.0.sock and so on' },
+    { line: 'quiesce serve 03:00.0 --socket /run/nic.sock --allow-user libvirt-qemu', what: 'a VMM of another user' },
     { line: 'quiesce serve 03:00.0 --socket /run/nic.sock --json', what: 'one JSON object for each event' },
     { line: 'quiesce serve sim:edu --socket /tmp/edu.sock', what: 'a simulated device: no hardware, no root' },
   ],

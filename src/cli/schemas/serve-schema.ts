@@ -16,20 +16,22 @@ import { reportProperties } from './reset-schema.js'
 
 const peer = { pid: count, uid: count, gid: count }
 const place = { socket: textOrNull, qemu: nullable(listOf(text)) }
-const cause = oneOf('client', 'guest', 'disconnect')
+const causes = ['client', 'guest', 'disconnect'] as const
 
 /** The fields of each event beside those of all. */
 const events: Readonly<Record<string, Readonly<Record<string, JsonSchema>>>> = {
-  planned: place,
+  planned: { ...place, replaces: flag },
   serving: place,
   connected: peer,
-  'turned-away': peer,
+  'turned-away': { ...peer, reason: text },
   agreed: { version: text, maxDataTransfer: count, maxDmaMaps: count },
   disconnected: { reason: text },
   released: { failure: textOrNull },
   refused: { command: text, errno: text, reason: text },
-  reset: { cause, ok: flag, reason: textOrNull },
-  'reset-report': { cause, report: object(reportProperties, ['knownDevice']) },
+  reset: { cause: oneOf(...causes), ok: flag, reason: textOrNull },
+  'release-requested': {},
+  'cut-off': { by: text },
+  'reset-report': { cause: oneOf(...causes, 'companion'), report: object(reportProperties, ['knownDevice']) },
   'access-failed': { region: count, offset: hexText, reason: text },
   'memory-out-of-reach': { address: hexText, size: hexText },
   suppressed: { of: text, count },

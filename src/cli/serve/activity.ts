@@ -1,23 +1,26 @@
-// Asks the devices' threads every second what they did, and shows it.
+// Asks the devices' threads and the kernel every second what they did, and shows it.
+import { DeliveredInterrupts } from './delivered-interrupts.js'
 import type { OfferedDevice } from './offered-device.js'
 import { type Activity, statusLine } from './status-line.js'
 
 const everyMs = 1000
 
-interface Sample extends Activity {
+interface Sample extends Omit<Activity, 'delivered'> {
   readonly at: number
   readonly messages: number
 }
 
 /** Until disposed. */
 export function watchActivity(devices: readonly OfferedDevice[], show: (lines: readonly string[]) => void): Disposable {
+  const interrupts = new DeliveredInterrupts()
   const samples = new Map<OfferedDevice, Sample>()
   const asked = new Set<OfferedDevice>()
   const draw = (): void =>
     show(
-      devices.map((device) =>
-        statusLine(device.status, samples.get(device) ?? { messagesPerSecond: undefined, counts: {} }),
-      ),
+      devices.map((device) => {
+        const sample = samples.get(device) ?? { messagesPerSecond: undefined, counts: {} }
+        return statusLine(device.status, { ...sample, delivered: interrupts.of(device.order.name) })
+      }),
     )
   const ask = async (device: OfferedDevice): Promise<void> => {
     // A thread that is busy answers later; meanwhile its last figures stand.
@@ -35,6 +38,7 @@ export function watchActivity(devices: readonly OfferedDevice[], show: (lines: r
   }
   const timer = setInterval(() => {
     for (const device of devices) void ask(device)
+    interrupts.update()
     draw()
   }, everyMs)
   draw()

@@ -36,10 +36,14 @@ export class CountedDevice extends ForwardingDevice {
     })
   }
 
-  override mapMemory(mapping: ClientMapping): void {
-    super.mapMemory(mapping)
-    this.#maps++
-    this.#bytes += mapping.size
+  override mapMemory(mapping: ClientMapping): void | Promise<void> {
+    const count = (): void => {
+      this.#maps++
+      this.#bytes += mapping.size
+    }
+    const later = super.mapMemory(mapping)
+    if (later !== undefined) return later.then(count)
+    count()
   }
 
   override async unmapMemory(mapping: ClientMapping): Promise<void> {

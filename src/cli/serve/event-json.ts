@@ -12,10 +12,10 @@ const at = ({ socket }: { readonly socket: string | undefined }): Fields => ({
 })
 
 const fields: { readonly [K in ServeEventKind]: (event: ServeEventOf<K>) => Fields } = {
-  planned: at,
+  planned: (event) => ({ ...at(event), replaces: event.replaces }),
   serving: at,
   connected: ({ peer: { pid, uid, gid } }) => ({ pid, uid, gid }),
-  'turned-away': ({ peer: { pid, uid, gid } }) => ({ pid, uid, gid }),
+  'turned-away': ({ peer: { pid, uid, gid }, reason }) => ({ pid, uid, gid, reason }),
   agreed: ({ terms }) => ({
     version: `0.${terms.minor}`,
     maxDataTransfer: terms.maxDataTransfer,
@@ -25,6 +25,8 @@ const fields: { readonly [K in ServeEventKind]: (event: ServeEventOf<K>) => Fiel
   released: ({ failure }) => ({ failure: failure ?? null }),
   refused: ({ command, errno, reason }) => ({ command, errno: errnoName(errno), reason }),
   reset: ({ cause, ok, reason }) => ({ cause, ok, reason: reason ?? null }),
+  'release-requested': () => ({}),
+  'cut-off': ({ by }) => ({ by }),
   'reset-report': ({ cause, report }) => ({ cause, report }),
   'access-failed': ({ region, offset, reason }) => ({ region, offset: hex(offset, 1), reason }),
   'memory-out-of-reach': ({ address, size }) => ({ address: hex(address, 1), size: hex(size, 1) }),

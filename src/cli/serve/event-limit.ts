@@ -25,6 +25,7 @@ export class EventLimit {
 
   /** What is to be told now that `event` came: itself, and before it, what was left out until now. */
   pass(event: ServeEvent): readonly ServeEvent[] {
+    if (event.kind === 'suppressed') return this.#addSuppressed(event)
     const kind = limited.find((each) => each === event.kind)
     // Before anything of importance, what came before it.
     if (kind === undefined) return [...this.flush(), event]
@@ -39,6 +40,14 @@ export class EventLimit {
       return [event]
     }
     window.suppressed++
+    return []
+  }
+
+  /** The server has left some out already. */
+  #addSuppressed(event: Extract<ServeEvent, { kind: 'suppressed' }>): readonly ServeEvent[] {
+    const window = [...this.#windows].find(([kind]) => kind === event.of)?.[1]
+    if (window === undefined) return [event]
+    window.suppressed += event.count
     return []
   }
 

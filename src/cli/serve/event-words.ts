@@ -22,14 +22,22 @@ const romSize = 1n << 20n
 
 type Words<K extends ServeEventKind> = (event: ServeEventOf<K>, context: Context) => string | undefined
 
-const causes = { client: 'its client asked', guest: 'the guest asked', disconnect: 'its client is gone' } as const
+const causes = {
+  client: 'its client asked',
+  guest: 'the guest asked',
+  disconnect: 'its client is gone',
+  companion: 'a reset of its bus took it along',
+} as const
 
 /** What says enough elsewhere has no words. */
 const words: { readonly [K in ServeEventKind]: Words<K> } = {
-  planned: ({ socket }) => `would be served at ${socket ?? 'a passed socket'}; nothing was opened or changed`,
+  planned: ({ socket, replaces }) => {
+    const instead = replaces ? ', in place of a socket that nobody listens on' : ''
+    return `would be served at ${socket ?? 'a passed socket'}${instead}; nothing was opened or changed`
+  },
   serving: ({ socket }) => `is served at ${socket ?? 'a passed socket'}`,
   connected: ({ peer }) => `client ${describePeer(peer)} connected`,
-  'turned-away': ({ peer }) => `${describePeer(peer)} was turned away: another user, or one client too many`,
+  'turned-away': ({ peer, reason }) => `${describePeer(peer)} was turned away: ${reason}`,
   agreed: ({ terms }) => `agreed on vfio-user 0.${terms.minor}`,
   disconnected: ({ reason }) => `client left: ${reason}`,
   released: ({ failure }, { paint }) =>
@@ -40,6 +48,9 @@ const words: { readonly [K in ServeEventKind]: Words<K> } = {
     if (!ok) return `refused the reset to its client: ${reason ?? 'no reason is known'}`
     return isRaw ? `reset because ${causes[cause]}` : undefined
   },
+  'release-requested': () => 'the kernel wants it back, to unbind or unplug it: it is given back once nobody uses it',
+  'cut-off': ({ by }, { paint }) =>
+    paint('red', `${by} of its IOMMU group was contained: nothing reaches this one, either, until it is reset`),
   'reset-report': ({ cause, report }, context) => reportWords(causes[cause], report, context),
   'access-failed': ({ region, offset, reason }) => `region ${region} did not answer at ${hex(offset, 1)}: ${reason}`,
   'memory-out-of-reach': ({ address, size }) =>

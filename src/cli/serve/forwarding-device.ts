@@ -42,8 +42,8 @@ export class ForwardingDevice implements ServedDevice {
     return this.inner.quiesce()
   }
 
-  mapMemory(mapping: ClientMapping): void {
-    this.inner.mapMemory?.(mapping)
+  mapMemory(mapping: ClientMapping): void | Promise<void> {
+    return this.inner.mapMemory?.(mapping)
   }
 
   unmapMemory(mapping: ClientMapping): void | Promise<void> {

@@ -1,6 +1,8 @@
 // The sockets of all devices, before the first device is opened: opening one resets it.
+import { accessSync, constants } from 'node:fs'
+import { dirname } from 'node:path'
 import { QuiesceError } from '../../errors/quiesce-error.js'
-import { UnixListener } from '../../linux/unix-listener.js'
+import { assertListenable, lookAtSocket, type SocketAccess, UnixListener } from '../../linux/unix-listener.js'
 import { passedSockets } from './passed-sockets.js'
 import { socketPaths } from './socket-paths.js'
 
@@ -17,10 +19,10 @@ const hints: Partial<Record<QuiesceError['code'], string>> = {
   SYSTEM: 'Choose a path in a directory of an ordinary file system, for example below /run',
 }
 
-function listenAt(path: string): Place {
+/** With what can be done about it. */
+function explained<T>(act: () => T): T {
   try {
-    const listener = UnixListener.listen(path)
-    return { path, share: () => listener.share(), [Symbol.dispose]: () => listener[Symbol.dispose]() }
+    return act()
   } catch (error) {
     if (!(error instanceof QuiesceError) || error.hint !== undefined) throw error
     const { code, message, syscall, errno, errnoName } = error
@@ -29,21 +31,68 @@ function listenAt(path: string): Place {
   }
 }
 
+function listenAt(path: string, access: SocketAccess): Place {
+  const listener = explained(() => UnixListener.listen(path, access))
+  return { path, share: () => listener.share(), [Symbol.dispose]: () => listener[Symbol.dispose]() }
+}
+
+/** The file is for whoever runs the VMM; where that may be several, who connects is looked at. */
+function accessFor(users: readonly number[]): SocketAccess {
+  // Root opens what it likes, and this user's is what it makes.
+  const [owner, ...others] = users.filter((user) => user !== 0 && user !== process.geteuid?.())
+  if (owner === undefined) return {}
+  return others.length === 0 ? { owner } : { isOpen: true }
+}
+
 /**
- * One place for each device: passed sockets where there are any and no path was given.
+ * One place for each device: passed sockets where there are any and no path was given. `users` may connect, too, by number.
  * @throws QuiesceError if one cannot be had; none is left behind
  */
-export function listenFor(devices: readonly string[], options: readonly string[]): readonly Place[] {
+export function listenFor(
+  devices: readonly string[],
+  options: readonly string[],
+  users: readonly number[],
+): readonly Place[] {
   const passed = options.length === 0 ? passedSockets(devices) : []
   if (passed.length > 0) {
     return passed.map(({ fd, path }) => ({ path, share: () => fd, [Symbol.dispose]: () => {} }))
   }
   const places: Place[] = []
   try {
-    for (const path of socketPaths(devices, options)) places.push(listenAt(path))
+    for (const path of socketPaths(devices, options)) places.push(listenAt(path, accessFor(users)))
     return places
   } catch (error) {
     for (const place of places) place[Symbol.dispose]()
     throw error
+  }
+}
+
+export interface PlannedPlace {
+  readonly socket: string | undefined
+  /** A socket that a process left behind is there. */
+  readonly replaces: boolean
+}
+
+/** As `listenFor`, as far as that can be told without changing anything. */
+export function planFor(devices: readonly string[], options: readonly string[]): readonly PlannedPlace[] {
+  const passed = options.length === 0 ? passedSockets(devices) : []
+  if (passed.length > 0) return passed.map(({ path }) => ({ socket: path, replaces: false }))
+  return socketPaths(devices, options).map((path) => {
+    const place = explained(() => {
+      const found = lookAtSocket(path)
+      assertListenable(path, found)
+      assertWritable(path)
+      return found
+    })
+    return { socket: path, replaces: place === 'stale' }
+  })
+}
+
+/** Making a socket, and removing one, writes to its directory. */
+function assertWritable(path: string): void {
+  try {
+    accessSync(dirname(path), constants.W_OK | constants.X_OK)
+  } catch {
+    throw new QuiesceError('PERMISSION', `Cannot listen on ${path}: this user may not write to ${dirname(path)}`)
   }
 }

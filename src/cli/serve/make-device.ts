@@ -1,50 +1,101 @@
-// Makes a device in the thread that serves it.
+// Makes the devices of one thread, in it: one, or those that share an IOMMU group or a simulated machine.
 import { QuiesceError } from '../../errors/quiesce-error.js'
 import type { ResetPolicy } from '../../reset/policy.js'
-import type { DeviceMaker, MadeDevice } from '../../vfio-user/server/device-thread.js'
+import type { SimulatedFunction } from '../../sim/simulated-function.js'
+import type { VfioFunction } from '../../vfio/vfio-function.js'
+import { DeviceGroup } from '../../vfio-user/server/device-group.js'
+import type { DeviceMaker, MadeDevice, ThreadEventListener } from '../../vfio-user/server/device-thread.js'
 import { PhysicalDevice } from '../../vfio-user/server/physical-device.js'
 import type { ServedDevice } from '../../vfio-user/server/served-device.js'
-import type { ServerEventListener } from '../../vfio-user/server/server-event.js'
 import type { Backend } from '../common-options.js'
 import { CountedDevice } from './counted-device.js'
+import { ReturnableDevice } from './returnable-device.js'
 
 /** What crosses to the thread. */
 export interface DeviceOrder {
   /** `raw`: simulated hardware without a simulated kernel around it. */
   readonly kind: 'pci' | 'sim' | 'raw'
   readonly name: string
+  /** Those for which it is the same share what one thread alone can have; undefined where nothing is shared. */
+  readonly sharing: string | undefined
   readonly backend: Backend
   readonly policy: Partial<ResetPolicy>
 }
 
-type Maker = (order: DeviceOrder, onEvent: ServerEventListener) => Promise<MadeDevice>
+type Maker = (orders: readonly DeviceOrder[], onEvent: ThreadEventListener) => Promise<readonly MadeDevice[]>
 
-function counted(device: ServedDevice, sendsInterrupts: boolean, close: MadeDevice['close']): MadeDevice {
+interface DevicePart {
+  readonly sendsInterrupts: boolean
+  readonly group?: DeviceGroup
+  close?(): void | Promise<void>
+}
+
+function counted(device: ServedDevice, { sendsInterrupts, group, close }: DevicePart): MadeDevice {
   const watched = new CountedDevice(device, sendsInterrupts)
-  return { device: watched, counts: () => watched.counts(), ...(close === undefined ? {} : { close }) }
+  return {
+    device: watched,
+    counts: () => watched.counts(),
+    ...(group === undefined ? {} : { gate: group.gate(device.name) }),
+    ...(close === undefined ? {} : { close }),
+  }
+}
+
+/** Nobody has to be told apart where there is one device. */
+function groupFor(orders: readonly DeviceOrder[]): { readonly group?: DeviceGroup } {
+  return orders.length > 1 ? { group: new DeviceGroup() } : {}
 }
 
 /** Each kind has its own room, loaded only when it is needed. */
 const makers: Readonly<Record<DeviceOrder['kind'], Maker>> = {
-  async pci({ name, backend, policy }, onEvent) {
+  async pci(orders, onEvent) {
     const { VfioOwnership } = await import('../../vfio/vfio-ownership.js')
-    const fn = await new VfioOwnership({ backend }).open(name)
-    const device = new PhysicalDevice(fn, { resetPolicy: policy, onEvent })
-    return counted(device, !fn.interrupts.canUnmaskByEventfd, () => fn[Symbol.asyncDispose]())
-  },
-  async sim({ name, policy }, onEvent) {
-    const [{ openSimulated }, { PacedDevice }] = await Promise.all([
-      import('../simulated-device.js'),
-      import('./paced-device.js'),
-    ])
-    const fn = await openSimulated(name)
-    const device = new PacedDevice(new PhysicalDevice(fn, { resetPolicy: policy, onEvent }), fn.clock)
-    return counted(device, true, () => {
-      device[Symbol.dispose]()
-      fn[Symbol.dispose]()
+    const [{ backend } = { backend: 'auto' as const }] = orders
+    const ownership = new VfioOwnership({ backend })
+    const functions: VfioFunction[] = []
+    try {
+      for (const { name } of orders) functions.push(await ownership.open(name))
+    } catch (error) {
+      await Promise.allSettled(functions.map((fn) => fn[Symbol.asyncDispose]()))
+      throw error
+    }
+    const shared = groupFor(orders)
+    return functions.map((fn, index) => {
+      const { policy: resetPolicy = {} } = orders[index] ?? {}
+      const physical = new PhysicalDevice(fn, { ...shared, resetPolicy, onEvent: (event) => onEvent(event, index) })
+      const device = new ReturnableDevice(physical, fn.interrupts, () => onEvent({ kind: 'release-requested' }, index))
+      const sendsInterrupts = !fn.interrupts.canUnmaskByEventfd
+      return counted(device, { ...shared, sendsInterrupts, close: () => fn[Symbol.asyncDispose]() })
     })
   },
-  async raw({ name }) {
+  async sim(orders, onEvent) {
+    const [{ createSimulatedFunction }, { SimulatedMachine }, { RealTime }, { PacedDevice }] = await Promise.all([
+      import('../../sim/create-simulated-function.js'),
+      import('../../sim/simulated-machine.js'),
+      import('../../sim/real-time.js'),
+      import('./paced-device.js'),
+    ])
+    const machine = new SimulatedMachine()
+    const time = new RealTime(machine.clock)
+    const functions: SimulatedFunction[] = []
+    for (const { name } of orders) {
+      const [first] = functions
+      // As functions of one card without access control are: one group, and so one container, which is emptied to contain one.
+      const sharing = first === undefined ? {} : { shareDmaWith: first }
+      const together = orders.length > 1 ? ({ ...sharing, containment: 'unmap-all' } as const) : {}
+      functions.push(createSimulatedFunction(name, { machine, ...together }))
+    }
+    const shared = groupFor(orders)
+    return functions.map((fn, index) => {
+      const { policy: resetPolicy = {} } = orders[index] ?? {}
+      const device = new PhysicalDevice(fn, { ...shared, resetPolicy, onEvent: (event) => onEvent(event, index) })
+      const close = (): void => {
+        time[Symbol.dispose]()
+        fn[Symbol.dispose]()
+      }
+      return counted(new PacedDevice(device, time), { ...shared, sendsInterrupts: true, close })
+    })
+  },
+  async raw(orders) {
     const [{ RawFunction }, { SimulatedMachine, addressesOf }, { simulatedModels }, { servedBusFunction }] =
       await Promise.all([
         import('../../sim/raw-function.js'),
@@ -52,17 +103,23 @@ const makers: Readonly<Record<DeviceOrder['kind'], Maker>> = {
         import('../../sim/models/simulated-models.js'),
         import('../../vfio-user/server/served-bus-function.js'),
       ])
-    const model = [...simulatedModels.values()].find((each) => addressesOf(each).includes(name))
-    const hardware = model && new SimulatedMachine().plug(model)[addressesOf(model).indexOf(name)]
-    if (hardware === undefined) {
-      throw new QuiesceError('NO_DEVICE', `Cannot serve ${name}: there is no such model`, { device: name })
-    }
-    const fn = new RawFunction(hardware)
-    return counted(servedBusFunction(name, fn), true, () => fn[Symbol.dispose]())
+    const machine = new SimulatedMachine()
+    return orders.map(({ name }) => {
+      const model = [...simulatedModels.values()].find((each) => addressesOf(each).includes(name))
+      const hardware = model && machine.plug(model)[addressesOf(model).indexOf(name)]
+      if (hardware === undefined) {
+        throw new QuiesceError('NO_DEVICE', `Cannot serve ${name}: there is no such model`, { device: name })
+      }
+      const fn = new RawFunction(hardware)
+      const close = (): void => fn[Symbol.dispose]()
+      return counted(servedBusFunction(name, fn), { sendsInterrupts: true, close })
+    })
   },
 }
 
-export const makeDevice: DeviceMaker = (data, onEvent) => {
-  const order = data as DeviceOrder
-  return makers[order.kind](order, onEvent)
+export const makeDevices: DeviceMaker = (data, onEvent) => {
+  const orders = data as readonly DeviceOrder[]
+  const [first] = orders
+  if (first === undefined) throw new Error('there is nothing to make')
+  return makers[first.kind](orders, onEvent)
 }

@@ -1,6 +1,6 @@
 // One device that is offered, as the main thread sees it: its thread, and what became of it.
 import type { Verdict } from '../../reset/report.js'
-import { DeviceThread, type ThreadCounts } from '../../vfio-user/server/device-thread.js'
+import type { DeviceThread, ThreadCounts } from '../../vfio-user/server/device-thread.js'
 import type { ServerEvent } from '../../vfio-user/server/server-event.js'
 import { type ExitStatus, exitStatus, statusOfVerdict } from '../exit-status.js'
 import { EventLimit } from './event-limit.js'
@@ -12,27 +12,14 @@ import type { DeviceStatus } from './status-line.js'
 /** What this needs of a `DeviceThread`. */
 export type ServingThread = Pick<DeviceThread, 'ended' | 'counts' | 'close'>
 
-export type StartThread = (
-  order: DeviceOrder,
-  listener: number,
-  onEvent: (event: ServerEvent) => void,
-) => Promise<ServingThread>
-
-export const startThread: StartThread = (data, listener, onEvent) =>
-  DeviceThread.start({
-    module: new URL('./make-device.js', import.meta.url),
-    maker: 'makeDevice',
-    data,
-    at: { listener },
-    onEvent,
-  })
-
 export class OfferedDevice {
   readonly order: DeviceOrder
   readonly place: Place
   readonly #tell: (event: ServeEvent) => void
   readonly #limit = new EventLimit()
   #thread: ServingThread | undefined
+  /** Its place among the devices of that. */
+  #index = 0
   /** Why its thread ended, if nobody asked it to. */
   #death: Promise<string | undefined> = Promise.resolve(undefined)
   #client: number | undefined
@@ -41,7 +28,11 @@ export class OfferedDevice {
   /** A client came, and no report says yet in which state it left the device. */
   #isReportDue = false
   #failure: string | undefined
+  /** By the last report the policy lets nobody use it: the verdict says all there is to say. */
+  #isUnfit = false
   #hasEnded = false
+  #isGivenBack = false
+  #closing: Promise<void> | undefined
 
   constructor(order: DeviceOrder, place: Place, tell: (event: ServeEvent) => void) {
     this.order = order
@@ -64,25 +55,40 @@ export class OfferedDevice {
     return this.#hasEnded
   }
 
-  /** Opens the device and lets clients in. @throws QuiesceError if it cannot be opened */
-  async start(start: StartThread): Promise<void> {
-    const thread = await start(this.order, this.place.share(), (event) => this.#hear(event))
+  /** It is open, and clients can come. */
+  serveBy(thread: ServingThread, index: number): void {
     this.#thread = thread
+    this.#index = index
     this.#death = this.#watch(thread)
   }
 
-  /** Settles if the device can be served no longer, without having been asked to end. */
-  async failed(): Promise<void> {
-    if ((await this.#death) === undefined) await new Promise(() => {})
+  get hasClient(): boolean {
+    return this.#client !== undefined
+  }
+
+  /** Settles if the device is served no longer, without having been asked to end: it failed, or it was given back. */
+  async gone(): Promise<void> {
+    if ((await this.#death) === undefined && !this.#isGivenBack) await new Promise(() => {})
+  }
+
+  /** As `close`, because the kernel wants it. */
+  async giveBack(): Promise<void> {
+    this.#isGivenBack = true
+    await this.close()
   }
 
   /** Undefined where its thread has ended. */
   counts(): Promise<ThreadCounts | undefined> {
-    return this.#thread?.counts() ?? Promise.resolve(undefined)
+    return this.#thread?.counts(this.#index) ?? Promise.resolve(undefined)
   }
 
-  /** Takes no more clients, ends the time of the one that is there, and leaves the device quiet. */
-  async close(): Promise<void> {
+  /** Takes no more clients, ends the time of the one that is there, and leaves the device quiet. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     this.place[Symbol.dispose]()
     if (this.#thread === undefined || this.#hasEnded) return
     await this.#thread.close()
@@ -106,7 +112,8 @@ export class OfferedDevice {
     return reason
   }
 
-  #hear(event: ServerEvent): void {
+  /** What its server tells. */
+  hear(event: ServerEvent): void {
     switch (event.kind) {
       case 'connected':
         this.#client = event.peer.pid
@@ -118,12 +125,14 @@ export class OfferedDevice {
       case 'reset-report':
         this.#resets++
         this.#verdict = event.report.verdict
+        this.#isUnfit = !event.report.reusable
         if (event.cause === 'disconnect') this.#isReportDue = false
         break
       case 'released': {
         this.#client = undefined
-        this.#failure = event.failure ?? (this.#isReportDue ? 'its reset came to no end' : undefined)
-        this.tell({ ...event, failure: this.#failure })
+        const failure = event.failure ?? (this.#isReportDue ? 'its reset came to no end' : undefined)
+        this.#failure = this.#isUnfit && !this.#isReportDue ? undefined : failure
+        this.tell({ ...event, failure })
         return
       }
       default:

@@ -1,18 +1,17 @@
 import type { InterruptKind } from '../../function/interrupts.js'
 import type { KernelOutcome } from '../../function/kernel-outcome.js'
-import { RealTime } from '../../sim/real-time.js'
-import type { VirtualClock } from '../../sim/virtual-clock.js'
+import type { RealTime } from '../../sim/real-time.js'
 import type { ServedDevice, ServedRegion } from '../../vfio-user/server/served-device.js'
 import { ForwardingDevice } from './forwarding-device.js'
 
 /** A simulated device in the time of its client: what it does takes as long as hardware would. */
-export class PacedDevice extends ForwardingDevice implements Disposable {
+export class PacedDevice extends ForwardingDevice {
   override readonly regions: readonly (ServedRegion | undefined)[]
   readonly #time: RealTime
 
-  constructor(inner: ServedDevice, clock: VirtualClock) {
+  /** `time` is that of its machine. */
+  constructor(inner: ServedDevice, time: RealTime) {
     super(inner)
-    const time = new RealTime(clock)
     this.#time = time
     this.regions = inner.regions.map(
       (region) =>
@@ -37,9 +36,5 @@ export class PacedDevice extends ForwardingDevice implements Disposable {
 
   override maskInterrupt(kind: InterruptKind, vector: number, masked: boolean): void {
     this.#time.during(() => super.maskInterrupt(kind, vector, masked))
-  }
-
-  [Symbol.dispose](): void {
-    this.#time[Symbol.dispose]()
   }
 }

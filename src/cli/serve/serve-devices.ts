@@ -6,10 +6,13 @@ import { type ExitStatus, exitStatus, worstOf } from '../exit-status.js'
 import { showProgress } from '../progress.js'
 import type { Terminal } from '../terminal.js'
 import { watchActivity } from './activity.js'
-import type { OfferedDevice, StartThread } from './offered-device.js'
+import type { OfferedDevice } from './offered-device.js'
+import { type StartThread, startTogether, threadsOf } from './start-thread.js'
 
 export interface ServeDevicesOptions {
   readonly start: StartThread
+  /** Users, by number, who may connect beside this one and root. */
+  readonly allowUsers?: readonly number[]
   /** Whether somebody watches. */
   readonly isLive: boolean
   /** Every device can be had by clients now. */
@@ -23,7 +26,7 @@ export interface ServeDevicesOptions {
 export async function serveDevices(
   devices: readonly OfferedDevice[],
   terminal: Terminal,
-  { start, isLive, onServing }: ServeDevicesOptions,
+  { start, allowUsers = [], isLive, onServing }: ServeDevicesOptions,
 ): Promise<ExitStatus> {
   let askToEnd = (): void => {}
   let signalled: NodeJS.Signals | undefined
@@ -37,7 +40,9 @@ export async function serveDevices(
   })
 
   const opening = showProgress(terminal, () => `opening ${namesOf(devices)}`)
-  const started = await Promise.allSettled(devices.map((device) => device.start(start)))
+  const started = await Promise.allSettled(
+    threadsOf(devices).map((together) => startTogether(together, start, allowUsers)),
+  )
   opening[Symbol.dispose]()
   const failures = started.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []))
   if (failures.length > 0) {
@@ -48,7 +53,7 @@ export async function serveDevices(
     onServing()
     const live = isLive && terminal.showLive !== undefined ? watchActivity(devices, terminal.showLive) : undefined
     // Whatever became of one, the others have clients.
-    await Promise.race([asked, Promise.all(devices.map((device) => device.failed()))])
+    await Promise.race([asked, Promise.all(devices.map((device) => device.gone()))])
     live?.[Symbol.dispose]()
   }
   const serving = devices.filter((device) => !device.hasEnded)

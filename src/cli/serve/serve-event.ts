@@ -8,8 +8,8 @@ export type ServeEvent =
   | ServerEvent
   /** Clients can connect. `socket` is unknown where it was passed without a name. */
   | { readonly kind: 'serving'; readonly socket: string | undefined }
-  /** They could, without --dry-run. */
-  | { readonly kind: 'planned'; readonly socket: string | undefined }
+  /** They could, without --dry-run. `replaces`: in place of a socket that a process left behind. */
+  | { readonly kind: 'planned'; readonly socket: string | undefined; readonly replaces: boolean }
   /** So many events of a kind were left out, because they came too fast. */
   | { readonly kind: 'suppressed'; readonly of: ServerEvent['kind']; readonly count: number }
   /** The device can be served no longer, and nobody has seen to it. */

@@ -41,6 +41,10 @@ export function socketPaths(devices: readonly string[], options: readonly string
       'Give --socket once for each device, in their order, or one existing directory for all',
     )
   }
+  if (places.includes('')) refuse('Cannot listen at an empty path', 'Give --socket a path')
+  const missing = places.find((place) => place.endsWith('/') && !isDirectory(place))
+  if (missing !== undefined)
+    refuse(`Cannot listen in ${missing}: there is no such directory`, `Make it first: mkdir -p ${missing}`)
   const paths = places.map((place, index) =>
     resolve(isDirectory(place) ? join(place, `${devices[index]}.sock`) : place),
   )

@@ -15,6 +15,8 @@ export interface Activity {
   /** Undefined where it is not known yet. */
   readonly messagesPerSecond: number | undefined
   readonly counts: Readonly<Record<string, number>>
+  /** Interrupts that the kernel has delivered. */
+  readonly delivered: number
 }
 
 const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'] as const
@@ -29,17 +31,17 @@ export function formatBytes(bytes: number): string {
   return `${Number.isInteger(amount) ? amount : amount.toFixed(1)} ${units[unit]}`
 }
 
-function describeInterrupts(counts: Activity['counts']): string | undefined {
+function describeInterrupts({ counts, delivered }: Omit<Activity, 'messagesPerSecond'>): string | undefined {
   const vectors = (['intx', 'msi', 'msix'] as const).flatMap((kind) => {
     const count = counts[kind] ?? 0
     return count === 0 ? [] : `${kind} ${count}`
   })
   if (vectors.length === 0) return undefined
-  // What the kernel delivers to the VMM by itself, nobody here sees.
-  return `interrupts ${vectors.join(' ')}${counts['signalled'] === undefined ? '' : `, ${counts['signalled']} sent`}`
+  const signalled = counts['signalled']
+  return `interrupts ${vectors.join(' ')}, ${signalled === undefined ? `${delivered} delivered` : `${signalled} sent`}`
 }
 
-export function statusLine(status: DeviceStatus, { messagesPerSecond, counts }: Activity): string {
+export function statusLine(status: DeviceStatus, { messagesPerSecond, counts, delivered }: Activity): string {
   const { device, client, resets, verdict, failure } = status
   if (failure !== undefined) return `${device}  failed: ${failure}`
   const maps = counts['dmaMaps'] ?? 0
@@ -50,7 +52,7 @@ export function statusLine(status: DeviceStatus, { messagesPerSecond, counts }: 
           `client ${client} ${processName(client) ?? ''}`.trimEnd(),
           messagesPerSecond === undefined ? undefined : `${Math.round(messagesPerSecond)} messages/s`,
           maps === 0 ? 'no DMA' : `DMA ${formatBytes(counts['dmaBytes'] ?? 0)} in ${maps} map${maps === 1 ? '' : 's'}`,
-          describeInterrupts(counts),
+          describeInterrupts({ counts, delivered }),
         ]
   const reset = resets === 0 ? undefined : `resets ${resets}${verdict === undefined ? '' : `, last ${verdict}`}`
   return [device, ...parts, reset].filter((part) => part !== undefined).join('  ')

@@ -61,6 +61,8 @@ export class ClientConnection implements Disposable {
       const outcome = this.#channel.callNow('VERSION', proposeVersion(offer), { timeoutMs: answerTimeoutMs })
       if (!outcome.ok)
         throw this.#failure({ code: 'PROTOCOL', action: `agree on a version with ${address}` }, outcome.errno)
+      // A twin socket was not asked for.
+      outcome.fds[Symbol.dispose]()
       const terms = acceptVersion(outcome.payload, offer)
       if (terms instanceof Problem) {
         throw new QuiesceError('PROTOCOL', `Cannot agree on a version with ${address}: ${terms.detail}`)
@@ -71,6 +73,11 @@ export class ClientConnection implements Disposable {
       this.#channel.close('there is no agreement')
       throw error
     }
+  }
+
+  /** The server has closed it, broke the protocol or did not answer, or this side closed it. */
+  get isClosed(): boolean {
+    return this.#channel.isClosed
   }
 
   /**

@@ -88,10 +88,15 @@ export class RemoteDmaSpace implements DmaSpace, OwnMemory {
       throw this.#conflict(action, `offset ${offset} is not the start of a page`)
     const flags = DmaMapFlags.encode({ read: access !== 'write', write: access !== 'read' })
     const payload = { argsz: DmaMap.size, flags, offset, address: iova, size }
-    this.#connection.ask('DMA_MAP', payload, { code: 'DMA_CONFLICT', action }, [fd])
     const borrowed = new FileDescriptor(fd, 'memory')
     const file = borrowed.duplicate()
     borrowed.release()
+    try {
+      this.#connection.ask('DMA_MAP', payload, { code: 'DMA_CONFLICT', action }, [file.fd])
+    } catch (error) {
+      file[Symbol.dispose]()
+      throw error
+    }
     const mapping: RemoteMapping = {
       iova,
       size,
@@ -119,6 +124,8 @@ export class RemoteDmaSpace implements DmaSpace, OwnMemory {
   contain(): KernelOutcome {
     const all = DmaUnmapFlags.mask('all')
     const payload = { argsz: DmaUnmap.size, flags: all, address: 0n, size: 0n }
+    // What is behind a connection that is over nobody can say any more.
+    if (this.#connection.isClosed) return { ok: false, errno: 'ENODEV', message: 'the connection is over' }
     const outcome = this.#connection.try('DMA_UNMAP', payload)
     if (!outcome.ok) return { ok: false, errno: errnoName(outcome.errno), message: describeErrno(outcome.errno) }
     this.#forgetAll()
@@ -177,6 +184,10 @@ export class RemoteDmaSpace implements DmaSpace, OwnMemory {
 
   #remove(mapping: RemoteMapping): void {
     if (!this.#mappings.has(mapping)) return
+    if (this.#connection.isClosed) {
+      this.#forget(mapping)
+      return
+    }
     const { iova, size } = mapping
     const payload = { argsz: DmaUnmap.size, flags: 0, address: iova, size }
     this.#connection.ask('DMA_UNMAP', payload, { code: 'SYSTEM', action: `unmap ${hex(iova, 1)}` })

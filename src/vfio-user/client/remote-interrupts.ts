@@ -19,6 +19,9 @@ interface Vector {
   readonly own: EventFd | undefined
 }
 
+/** What PCI has room for: MSI 3.0 6.8.1.3, MSI-X 6.8.2.3. A server that offers more offers what there cannot be. */
+const mostVectors: Readonly<Record<InterruptKind, number>> = { intx: 1, msi: 32, msix: 2048, err: 1, req: 1 }
+
 const noVector: Vector = { fd: undefined, own: undefined }
 const assign = IrqSetFlags.mask('dataEventfd', 'actionTrigger')
 const none = IrqSetFlags.mask('dataNone', 'actionTrigger')
@@ -35,7 +38,7 @@ export class RemoteInterrupts implements Interrupts {
   constructor(connection: ClientConnection, gate: ResetGate) {
     this.#connection = connection
     this.#gate = gate
-    const infos = interruptKinds.map((kind, index) => [kind, readInfo(connection, index)])
+    const infos = interruptKinds.map((kind, index) => [kind, readInfo(connection, index, mostVectors[kind])])
     this.#infos = Object.fromEntries(infos) as Record<InterruptKind, InterruptInfo>
   }
 
@@ -126,10 +129,10 @@ export class RemoteInterrupts implements Interrupts {
   }
 }
 
-function readInfo(connection: ClientConnection, index: number): InterruptInfo {
+function readInfo(connection: ClientConnection, index: number, most: number): InterruptInfo {
   const request = { argsz: IrqInfo.size, flags: 0, index, count: 0 }
   const outcome = connection.try('DEVICE_GET_IRQ_INFO', request)
-  const count = outcome.ok ? outcome.payload.count : 0
+  const count = outcome.ok ? Math.min(outcome.payload.count, most) : 0
   const { maskable, automasked, noresize } = IrqInfoFlags.decode(outcome.ok ? outcome.payload.flags : 0)
   return { count, maskable, automasked, fixedSize: noresize }
 }

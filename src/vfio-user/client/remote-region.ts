@@ -4,6 +4,7 @@ import { QuiesceError } from '../../errors/quiesce-error.js'
 import type { AccessWidth, ConfigSpace } from '../../function/config-space.js'
 import { type Region, type RegionArea, regionIndex } from '../../function/region.js'
 import type { FileDescriptor } from '../../linux/file-descriptor.js'
+import type { RequestPayload } from '../messages/commands.js'
 import { RegionInfoFlags } from '../messages/flags.js'
 import { mappableAreas } from '../messages/region-areas.js'
 import { RegionInfo } from '../messages/structs.js'
@@ -32,8 +33,12 @@ export function readRegionInfo(connection: ClientConnection, index: number): Rem
     outcome = ask(outcome.payload.argsz)
   }
   // A device need not have every index (VGA).
-  if (!outcome.ok || outcome.payload.size === 0n) return undefined
+  if (!outcome.ok) return undefined
   const { payload, fds } = outcome
+  if (payload.size === 0n) {
+    fds[Symbol.dispose]()
+    return undefined
+  }
   const { read, write, mmap } = RegionInfoFlags.decode(payload.flags)
   const file = mmap ? fds.take(0) : undefined
   fds[Symbol.dispose]()
@@ -81,7 +86,7 @@ export class RemoteRegion implements Region, Disposable {
     const action = `write region ${this.index} at ${hex(offset, 1)}`
     this.#enter(action, offset, from.byteLength, this.writable)
     const payload = { offset, region: this.index, count: from.byteLength, data: from }
-    this.#connection.ask('REGION_WRITE', payload, { code: 'REGION_ACCESS', action })
+    writeBytes(this.#connection, payload, { code: 'REGION_ACCESS', action })
   }
 
   #enter(action: string, offset: bigint, width: number, allowed: boolean): void {
@@ -126,7 +131,7 @@ export class RemoteConfigSpace implements ConfigSpace {
     new DataView(bytes.buffer).setUint32(0, value >>> 0, true)
     const data = bytes.subarray(0, width)
     const payload = { offset: BigInt(offset), region: regionIndex.config, count: width, data }
-    this.#connection.ask('REGION_WRITE', payload, { code: 'CONFIG_ACCESS', action })
+    writeBytes(this.#connection, payload, { code: 'CONFIG_ACCESS', action })
   }
 
   #enter(action: string, offset: number, width: number): void {
@@ -140,12 +145,28 @@ export class RemoteConfigSpace implements ConfigSpace {
   }
 }
 
+interface RefusedAccess {
+  readonly code: 'REGION_ACCESS' | 'CONFIG_ACCESS'
+  readonly action: string
+}
+
+function writeBytes(
+  connection: ClientConnection,
+  payload: RequestPayload<'REGION_WRITE'>,
+  { code, action }: RefusedAccess,
+): void {
+  const { count } = connection.ask('REGION_WRITE', payload, { code, action }).payload
+  if (count !== payload.count) {
+    throw new QuiesceError(code, `Cannot ${action}: ${count} bytes were written`, { device: connection.address })
+  }
+}
+
 function readBytes(
   connection: ClientConnection,
   region: number,
   offset: bigint,
   into: Uint8Array,
-  refused: { readonly code: 'REGION_ACCESS' | 'CONFIG_ACCESS'; readonly action: string },
+  refused: RefusedAccess,
 ): void {
   const { payload, fds } = connection.ask('REGION_READ', { offset, region, count: into.byteLength }, refused)
   fds[Symbol.dispose]()

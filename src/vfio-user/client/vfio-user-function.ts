@@ -21,6 +21,12 @@ import { ResetGate } from './reset-gate.js'
 /** Longer than the kernel's longest reset, which the server may be running. */
 const resetTimeoutMs = 150_000
 
+/** Config space is one of two sizes (PCIe 6.0 7.2.2); a server may keep it in something larger. */
+function configSize(size: bigint): 256 | 4096 | undefined {
+  if (size >= 4096n) return 4096
+  return size >= 256n ? 256 : undefined
+}
+
 const alone = { ok: false, errno: 'ENODEV', message: 'vfio-user has no hot reset' } as const
 const stillResetting = { ok: false, errno: 'EBUSY', message: 'an earlier reset of this device has not ended' } as const
 
@@ -50,19 +56,29 @@ export class VfioUserFunction implements PhysicalFunction {
     const { flags, num_regions } = connection.ask('DEVICE_GET_INFO', request, refused).payload
     const { pci, reset } = DeviceInfoFlags.decode(flags)
     const configInfo = num_regions > regionIndex.config ? readRegionInfo(connection, regionIndex.config) : undefined
-    if (!pci || configInfo === undefined) {
+    configInfo?.file?.[Symbol.dispose]()
+    const size = configSize(configInfo?.size ?? 0n)
+    if (!pci || size === undefined) {
       throw new QuiesceError('UNSUPPORTED', `Cannot open ${address}: it is not offered as a PCI device`)
     }
-    configInfo.file?.[Symbol.dispose]()
     this.canReset = reset
-    this.config = new RemoteConfigSpace(connection, this.#gate, Number(configInfo.size))
-    this.regions = Array.from({ length: Math.min(num_regions, regionIndex.vga + 1) }, (_, index) => {
-      const info = index === regionIndex.config ? undefined : readRegionInfo(connection, index)
-      return info === undefined ? undefined : new RemoteRegion(connection, this.#gate, info)
-    })
-    this.#regions = this.regions.filter((region) => region instanceof RemoteRegion)
-    this.interrupts = new RemoteInterrupts(connection, this.#gate)
-    this.dma = new RemoteDmaSpace(connection)
+    this.config = new RemoteConfigSpace(connection, this.#gate, size)
+    const regions: RemoteRegion[] = []
+    this.#regions = regions
+    try {
+      this.regions = Array.from({ length: Math.min(num_regions, regionIndex.vga + 1) }, (_, index) => {
+        const info = index === regionIndex.config ? undefined : readRegionInfo(connection, index)
+        if (info === undefined) return undefined
+        const region = new RemoteRegion(connection, this.#gate, info)
+        regions.push(region)
+        return region
+      })
+      this.interrupts = new RemoteInterrupts(connection, this.#gate)
+      this.dma = new RemoteDmaSpace(connection)
+    } catch (error) {
+      for (const region of regions) region[Symbol.dispose]()
+      throw error
+    }
   }
 
   /** Command is afterwards as it was before, as with the kernel's VFIO: the server need not restore it. */

@@ -23,9 +23,12 @@ export const maxVersionData = 4096
 /** Before anything was agreed on: a VERSION and nothing else. A reply to it may come with the twin socket's fd. */
 export const limitsBeforeVersion: Limits = { maxDataTransfer: 0, maxMessageFds: 1 }
 
+/** The least that a message may carry beside its data, whatever was agreed on: every struct and list fits. */
+const leastRoom = 4096
+
 /** The longest message: a write of as much as was agreed on, or a VERSION while nothing was. */
 export function maxMessageSize(limits: Limits | undefined): number {
   return limits === undefined
     ? Header.size + Version.size + maxVersionData
-    : Header.size + RegionAccess.size + limits.maxDataTransfer
+    : Header.size + RegionAccess.size + Math.max(limits.maxDataTransfer, leastRoom)
 }

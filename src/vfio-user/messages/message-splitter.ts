@@ -12,6 +12,8 @@ import { Problem } from './problem.js'
 import { type Rejection, reject } from './rejection.js'
 
 const nothing = new Uint8Array(0)
+/** Nearly every message comes without; never pushed to. */
+const none: readonly number[] = []
 
 /** A message grows in steps: memory is taken as bytes arrive, not as a header promises them. */
 const leastStep = 4096
@@ -28,12 +30,12 @@ export class MessageSplitter {
   #limits: Limits | undefined
   /** What was pushed and not yet consumed. */
   #piece: Uint8Array = nothing
-  #pieceFds: readonly number[] = []
+  #pieceFds: readonly number[] = none
   #pieceFdsLost = false
   /** The beginning of a message whose end is not there yet. */
   #held: Uint8Array = nothing
   #heldLength = 0
-  #fds: number[] = []
+  #fds: readonly number[] = none
   #fdsLost = false
   #spare: number[] = []
   #broken = false
@@ -58,7 +60,7 @@ export class MessageSplitter {
    * of the messages, which are views of them.
    * @throws QuiesceError if the piece before was not taken to its end
    */
-  push({ bytes, fds = [], fdsLost = false }: Piece): void {
+  push({ bytes, fds = none, fdsLost = false }: Piece): void {
     if (this.#piece.byteLength > 0) {
       throw new QuiesceError('USAGE', 'Cannot take more of a vfio-user stream: messages of the last piece are left')
     }
@@ -82,13 +84,14 @@ export class MessageSplitter {
     const bytes = this.#heldLength === 0 ? this.#whole(header.size) : this.#joined(header.size)
     if (bytes === undefined) return undefined
     const message = { bytes, fds: this.#fds, fdsLost: this.#fdsLost }
-    this.#fds = []
+    this.#fds = none
     this.#fdsLost = false
     return message
   }
 
   /** Descriptors that belong to no message, or to one with too many: they are the caller's to close. */
-  takeSpareFds(): number[] {
+  takeSpareFds(): readonly number[] {
+    if (this.#spare.length === 0) return none
     const spare = this.#spare
     this.#spare = []
     return spare
@@ -155,13 +158,14 @@ export class MessageSplitter {
 
   /** The piece is at its end: its descriptors are those of the message in hand. */
   #attachFds(): void {
+    if (this.#pieceFds.length === 0 && !this.#pieceFdsLost) return
     const room = (this.#limits ?? limitsBeforeVersion).maxMessageFds - this.#fds.length
     const taken = this.#pieceFds.slice(0, Math.max(0, room))
     const over = this.#pieceFds.slice(taken.length)
-    this.#fds.push(...taken)
+    this.#fds = [...this.#fds, ...taken]
     this.#spare.push(...over)
     this.#fdsLost ||= over.length > 0 || this.#pieceFdsLost
-    this.#pieceFds = []
+    this.#pieceFds = none
     this.#pieceFdsLost = false
   }
 
@@ -174,7 +178,7 @@ export class MessageSplitter {
 
   #drop(): void {
     this.#spare.push(...this.#fds)
-    this.#fds = []
+    this.#fds = none
     this.#fdsLost = false
     this.#piece = nothing
     this.#held = nothing

@@ -17,6 +17,9 @@ const qemuVersionSize = 214
 /** QEMU refuses a server that takes more descriptors at once. */
 const mostMessageFds = 16
 
+/** The kernel passes no more at once (SCM_MAX_FD). */
+const mostPassedFds = 253
+
 const defaultMigrationPageSize = 4096
 
 /** What this side can do. */
@@ -40,7 +43,7 @@ function common(offer: Offer, peer: Capabilities): Omit<Terms, 'minor' | 'maxMes
   const theirMigration = peer.migration
   const pageSize = offer.migrationPageSize
   return {
-    peerMaxMessageFds: peer.maxMessageFds ?? defaultCapabilities.maxMessageFds,
+    peerMaxMessageFds: Math.min(peer.maxMessageFds ?? defaultCapabilities.maxMessageFds, mostPassedFds),
     maxDataTransfer: Math.min(offer.maxDataTransfer, peer.maxDataTransfer ?? defaultCapabilities.maxDataTransfer),
     maxDmaMaps: Math.min(offer.maxDmaMaps, peer.maxDmaMaps ?? defaultCapabilities.maxDmaMaps),
     pageSizes: offer.pageSizes & (peer.pageSizes ?? defaultCapabilities.pageSizes),

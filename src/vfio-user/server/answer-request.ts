@@ -42,7 +42,10 @@ export function answerRequest(request: Request, session: Session, fds: ArrivedFd
   try {
     const answer = handler(request.payload as RequestPayload<CommandName>, session, fds)
     if (!(answer instanceof Promise)) return send(request, answer, session)
-    return answer.catch(refusalOf).then((settled) => send(request, settled, session))
+    return answer
+      .catch(refusalOf)
+      .then((settled) => send(request, settled, session))
+      .catch((error: unknown) => send(request, refusalOf(error), session))
   } catch (error) {
     return send(request, refusalOf(error), session)
   }

@@ -1,22 +1,16 @@
 // The eventfds that a client gave for each kind of interrupt, with the masks: what DEVICE_SET_IRQS sets up.
 import { type InterruptInfo, type InterruptKind, interruptKinds } from '../../function/interrupts.js'
 import type { FileDescriptor } from '../../linux/file-descriptor.js'
-import { type EventfdWatch, mayBlock, signalEventfd, watchEventfd } from '../../linux/signal-eventfd.js'
+import { type EventfdWatch, signalEventfd, watchEventfd } from '../../linux/signal-eventfd.js'
 import type { ServedDevice } from './served-device.js'
 
-interface Vector {
-  readonly file: FileDescriptor | undefined
-  readonly blocks: boolean
-}
-
 interface Kind {
-  vectors: readonly Vector[]
+  /** Each one's eventfd, where it has one. */
+  vectors: readonly (FileDescriptor | undefined)[]
   readonly masked: Set<number>
   /** Signalled while it was masked. */
   readonly pending: Set<number>
 }
-
-const none: Vector = { file: undefined, blocks: false }
 
 export class ClientInterrupts {
   readonly #device: ServedDevice
@@ -40,20 +34,20 @@ export class ClientInterrupts {
   signal(kind: InterruptKind, vector: number): boolean {
     const state = this.#kinds[kind]
     const target = state.vectors[vector]
-    if (target?.file === undefined) return false
+    if (target === undefined) return false
     if (state.masked.has(vector)) {
       state.pending.add(vector)
       return false
     }
     if (this.#infos[kind].automasked) state.masked.add(vector)
-    signalEventfd(target.file.fd, target.blocks)
+    signalEventfd(target.fd)
     return true
   }
 
   /** The client signals its own eventfds, as VFIO's loopback does. Masks do not matter to it. */
   trigger(kind: InterruptKind, vector: number): void {
     const target = this.#kinds[kind].vectors[vector]
-    if (target?.file !== undefined) signalEventfd(target.file.fd, target.blocks)
+    if (target !== undefined) signalEventfd(target.fd)
   }
 
   /**
@@ -62,11 +56,9 @@ export class ClientInterrupts {
    */
   assign(kind: InterruptKind, start: number, files: readonly (FileDescriptor | undefined)[]): void {
     const { vectors: before } = this.#kinds[kind]
-    const after = Array.from({ length: Math.max(before.length, start + files.length) }, (_, index): Vector => {
-      if (index < start || index >= start + files.length) return before[index] ?? none
-      const file = files[index - start]
-      return file === undefined ? none : { file, blocks: mayBlock(file.fd) }
-    })
+    const after = Array.from({ length: Math.max(before.length, start + files.length) }, (_, index) =>
+      index < start || index >= start + files.length ? before[index] : files[index - start],
+    )
     this.#replace(kind, after)
   }
 
@@ -122,20 +114,21 @@ export class ClientInterrupts {
     this.#unmaskFile = undefined
   }
 
-  #replace(kind: InterruptKind, after: readonly Vector[]): void {
+  #replace(kind: InterruptKind, after: readonly (FileDescriptor | undefined)[]): void {
     const state = this.#kinds[kind]
     const before = state.vectors
     if (before.length > 0 || after.length > 0) {
       this.#device.setInterrupts?.(
         kind,
-        after.map(({ file }) => file?.fd),
+        after.map((file) => file?.fd),
       )
     }
     state.vectors = after
-    closeFiles(before.filter((vector) => !after.includes(vector)))
+    const kept = new Set(after)
+    closeFiles(before.filter((file) => !kept.has(file)))
   }
 }
 
-function closeFiles(vectors: readonly Vector[]): void {
-  for (const { file } of vectors) file?.[Symbol.dispose]()
+function closeFiles(files: readonly (FileDescriptor | undefined)[]): void {
+  for (const file of files) file?.[Symbol.dispose]()
 }

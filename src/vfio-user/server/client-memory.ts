@@ -3,6 +3,7 @@ import { QuiesceError } from '../../errors/quiesce-error.js'
 import type { DmaAccess } from '../../function/dma.js'
 import { errnoName } from '../../linux/errno.js'
 import type { Channel } from '../transport/channel.js'
+import { ClientFiles } from './client-files.js'
 import type { MappedClientMemory } from './client-mapping.js'
 import type { DirtyPages } from './dirty-pages.js'
 import type { ClientMemory } from './served-device.js'
@@ -11,7 +12,8 @@ import type { ClientMemory } from './served-device.js'
 const answerTimeoutMs = 5_000
 
 export class ServedMemory implements ClientMemory {
-  /** By address. */
+  readonly files = new ClientFiles()
+  /** By address; none overlaps another. */
   readonly #mappings: MappedClientMemory[] = []
   readonly #channel: Channel
   readonly #dirty: DirtyPages
@@ -26,19 +28,21 @@ export class ServedMemory implements ClientMemory {
     return this.#mappings
   }
 
-  /** Those that touch a range. */
+  /** Those that touch a range, by address. */
   overlapping(address: bigint, size: bigint): readonly MappedClientMemory[] {
-    return this.#mappings.filter((mapping) => address < mapping.end && mapping.address < address + size)
+    const first = this.#firstEndingAfter(address)
+    let end = first
+    while ((this.#mappings[end]?.address ?? address + size) < address + size) end++
+    return this.#mappings.slice(first, end)
   }
 
   add(mapping: MappedClientMemory): void {
-    const at = this.#mappings.findIndex(({ address }) => address > mapping.address)
-    this.#mappings.splice(at < 0 ? this.#mappings.length : at, 0, mapping)
+    this.#mappings.splice(this.#firstEndingAfter(mapping.address), 0, mapping)
   }
 
   remove(mapping: MappedClientMemory): void {
-    const at = this.#mappings.indexOf(mapping)
-    if (at >= 0) this.#mappings.splice(at, 1)
+    const at = this.#firstEndingAfter(mapping.address)
+    if (this.#mappings[at] === mapping) this.#mappings.splice(at, 1)
     this.#last = undefined
     mapping[Symbol.dispose]()
   }
@@ -74,9 +78,22 @@ export class ServedMemory implements ClientMemory {
     const end = address + BigInt(size)
     const last = this.#last
     if (last !== undefined && address >= last.address && end <= last.end) return last
-    const found = this.#mappings.find((mapping) => address >= mapping.address && end <= mapping.end)
-    if (found !== undefined) this.#last = found
+    const found = this.#mappings[this.#firstEndingAfter(address)]
+    if (found === undefined || address < found.address || end > found.end) return undefined
+    this.#last = found
     return found
+  }
+
+  /** The place of the first mapping that ends beyond an address: a virtual IOMMU makes thousands. */
+  #firstEndingAfter(address: bigint): number {
+    let low = 0
+    let high = this.#mappings.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#mappings[middle]?.end ?? 0n) > address) high = middle
+      else low = middle + 1
+    }
+    return low
   }
 
   /** As `#find`, of memory that allows the access; undefined where the range is in several mappings. */
@@ -124,6 +141,8 @@ export class ServedMemory implements ClientMemory {
       const payload = { address: at, count, data: part }
       const outcome = await this.#channel.call('DMA_WRITE', payload, { timeoutMs: answerTimeoutMs })
       if (!outcome.ok) throw refused(at, part.byteLength, outcome.errno)
+      // The client may have read the log, and copied the page, after the message was sent and before it took effect.
+      this.#dirty.mark(at, part.byteLength)
     }
   }
 

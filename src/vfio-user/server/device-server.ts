@@ -1,5 +1,6 @@
 // Offers one device to one client after the other. When a client is gone, however it went, the device is quiet before the
 // first byte of that client's memory is, and only then is the next one let in.
+import { readFileSync } from 'node:fs'
 import type { UnixListener } from '../../linux/unix-listener.js'
 import type { PeerCredentials, SocketWatch, UnixSocket } from '../../linux/unix-socket.js'
 import type { Request } from '../messages/message.js'
@@ -7,9 +8,12 @@ import { answerVersion, type Offer } from '../messages/negotiate.js'
 import { Problem } from '../messages/problem.js'
 import type { ArrivedFds } from '../transport/arrived-fds.js'
 import { Channel } from '../transport/channel.js'
+import { refusalOf } from './answer.js'
 import { answerRequest } from './answer-request.js'
+import type { ClientGate } from './client-gate.js'
+import { limitEvents } from './limited-events.js'
 import type { ServedDevice } from './served-device.js'
-import type { ServerEvent, ServerEventListener } from './server-event.js'
+import type { ServerEventListener } from './server-event.js'
 import { Session } from './session.js'
 
 const mebibyte = 1 << 20
@@ -18,15 +22,34 @@ export interface DeviceServerOptions {
   readonly onEvent?: ServerEventListener
   /** Who may connect; the user of this process, and root, if not given. */
   readonly allow?: (peer: PeerCredentials) => boolean
-  /** How long a client may leave a message half sent, or a reply unread; milliseconds. */
+  /** Users who may connect beside these, by number. */
+  readonly allowUsers?: readonly number[]
+  /** Whom of them the device takes, and when. */
+  readonly gate?: ClientGate
+  /** How long a client may leave a message half sent, a reply unread, or VERSION unsaid; milliseconds. */
   readonly stallTimeoutMs?: number
   /** The most that one message carries, in bytes; 1 MiB if not given. */
   readonly maxDataTransfer?: number
+  /** Most mappings of one client; a quarter of the areas that an address space may have (vm.max_map_count), if not given. */
   readonly maxDmaMaps?: number
 }
 
 /** What a message takes beside its data. */
 const overhead = 4096
+
+const defaultStallMs = 30_000
+
+/** Until the next try, where a client could not be accepted: this process has no descriptor left, or no memory. */
+const acceptAgainMs = 1_000
+
+/** Each may take an area of this process's address space, and with none left the process ends. */
+function defaultDmaMaps(): number {
+  try {
+    return Math.min(65535, Math.floor(Number(readFileSync('/proc/sys/vm/max_map_count', 'utf8')) / 4) || 16_382)
+  } catch {
+    return 16_382
+  }
+}
 
 const sameUserOrRoot = ({ uid }: PeerCredentials): boolean => uid === 0 || uid === process.geteuid?.()
 
@@ -34,21 +57,28 @@ export class DeviceServer implements AsyncDisposable {
   readonly #device: ServedDevice
   readonly #options: DeviceServerOptions
   readonly #offer: Offer
+  readonly #report: ServerEventListener
   #listener: UnixListener | undefined
   #watch: SocketWatch | undefined
   #session: Session | undefined
   #ending: Promise<void> | undefined
   #receivedBefore = 0
   #isClosed = false
+  /** Why the device is not fit for another client. */
+  #unfit: string | undefined
+  #isTrying = false
+  #acceptAgain: NodeJS.Timeout | undefined
+  #greeting: NodeJS.Timeout | undefined
 
   constructor(device: ServedDevice, options: DeviceServerOptions = {}) {
     this.#device = device
     this.#options = options
+    this.#report = limitEvents(options.onEvent)
     const pageSize = 4096
     this.#offer = {
       maxMessageFds: 16,
       maxDataTransfer: options.maxDataTransfer ?? mebibyte,
-      maxDmaMaps: options.maxDmaMaps ?? 65535,
+      maxDmaMaps: options.maxDmaMaps ?? defaultDmaMaps(),
       pageSizes: BigInt(pageSize),
       writeMultiple: true,
       ...(device.migration === undefined ? {} : { migrationPageSize: pageSize }),
@@ -62,7 +92,7 @@ export class DeviceServer implements AsyncDisposable {
 
   /** Whether there is a client, or what one left is being cleared up. */
   get isOccupied(): boolean {
-    return this.#session !== undefined
+    return this.#session !== undefined || this.#isTrying
   }
 
   /** Messages that came, from all clients so far. */
@@ -79,16 +109,21 @@ export class DeviceServer implements AsyncDisposable {
   /** Takes one client that is connected already. */
   serve(socket: UnixSocket): void {
     const peer = socket.peer()
-    const allow = this.#options.allow ?? sameUserOrRoot
-    if (this.#isClosed || this.#session !== undefined || !allow(peer)) {
+    const refusal = this.#whyNot(peer)
+    if (refusal !== undefined) {
       socket[Symbol.dispose]()
-      this.#report({ kind: 'turned-away', peer })
+      this.#report({ kind: 'turned-away', peer, reason: refusal })
       return
     }
+    if (this.#unfit === undefined) this.#begin(socket, peer)
+    else this.#ending = this.#tryAgain(socket, peer)
+  }
+
+  #begin(socket: UnixSocket, peer: PeerCredentials): void {
     this.#report({ kind: 'connected', peer })
     const channel: Channel = new Channel(socket, {
       side: 'server',
-      stallTimeoutMs: this.#options.stallTimeoutMs ?? 30_000,
+      stallTimeoutMs: this.#options.stallTimeoutMs ?? defaultStallMs,
       onRequest: (request, fds) => this.#onRequest(request, fds),
       onRejected: ({ command, errno, reason, detail }) =>
         this.#report({ kind: 'refused', command: `command ${command}`, errno, reason: `${reason}: ${detail}` }),
@@ -96,16 +131,47 @@ export class DeviceServer implements AsyncDisposable {
         this.#ending = this.#end(reason)
       },
     })
-    const session = new Session(this.#device, channel, (event) => this.#report(event))
-    this.#session = session
-    this.#device.connect?.(session)
+    // Whoever says nothing at all keeps everybody else from the device.
+    const giveUp = () => {
+      if (channel.terms === undefined) channel.close('it did not say VERSION')
+    }
+    this.#greeting = setTimeout(giveUp, this.#options.stallTimeoutMs ?? defaultStallMs)
+    try {
+      this.#session = new Session(this.#device, channel, this.#report)
+      this.#device.connect?.(this.#session)
+    } catch (error) {
+      const { errno, reason } = refusalOf(error)
+      this.#report({ kind: 'refused', command: 'connect', errno, reason })
+      channel.close(`the device takes no client: ${reason}`)
+    }
+  }
+
+  /** The device was not quiet, or not as the policy wants it, when its last client was gone. Now somebody waits for it. */
+  async #tryAgain(socket: UnixSocket, peer: PeerCredentials): Promise<void> {
+    this.#isTrying = true
+    try {
+      await this.#device.quiesce()
+      this.#unfit = undefined
+    } catch (error) {
+      this.#unfit = refusalOf(error).reason
+    }
+    this.#isTrying = false
+    const reason = this.#isClosed ? 'it is served no longer' : this.#unfit
+    if (reason === undefined) {
+      this.#begin(socket, peer)
+      return
+    }
+    socket[Symbol.dispose]()
+    this.#options.gate?.left()
+    this.#report({ kind: 'turned-away', peer, reason })
+    this.#welcome()
   }
 
   /** Ends the client's time, leaves the device quiet, and takes no other client. */
   async close(): Promise<void> {
     this.#isClosed = true
-    this.#watch?.close()
-    this.#watch = undefined
+    this.#unwatch()
+    clearTimeout(this.#acceptAgain)
     this.#listener?.[Symbol.dispose]()
     this.#session?.channel.close('the server ends')
     await this.#ending
@@ -137,32 +203,69 @@ export class DeviceServer implements AsyncDisposable {
     }
     channel.send({ kind: 'reply', id, command, fds: 0, payload: agreement.reply })
     channel.agree(agreement.terms)
+    clearTimeout(this.#greeting)
     this.#report({ kind: 'agreed', terms: agreement.terms })
   }
 
+  #whyNot(peer: PeerCredentials): string | undefined {
+    const { allow = sameUserOrRoot, allowUsers = [], gate } = this.#options
+    if (!allow(peer) && !allowUsers.includes(peer.uid)) return `user ${peer.uid} may not use it`
+    if (this.#isClosed) return 'it is served no longer'
+    if (this.isOccupied) return 'it has a client'
+    return gate?.enter(peer)
+  }
+
   async #end(reason: string): Promise<void> {
+    const { gate } = this.#options
+    clearTimeout(this.#greeting)
+    gate?.leaving()
     this.#report({ kind: 'disconnected', reason })
     const failure = await this.#session?.end()
     this.#receivedBefore = this.received
     this.#session = undefined
+    this.#unfit = failure
+    gate?.left()
     this.#report({ kind: 'released', failure })
     this.#welcome()
   }
 
   /** Waits for the next client. While there is one, others wait in the listener's queue. */
   #welcome(): void {
-    if (this.#isClosed || this.#listener === undefined || this.#session !== undefined) return
+    if (this.#isClosed || this.#listener === undefined || this.isOccupied) return
+    const { gate } = this.#options
     this.#watch ??= this.#listener.watch(() => {
-      const socket = this.#listener?.accept(this.sendSize)
-      if (socket === undefined) return
-      this.serve(socket)
-      if (this.#session === undefined) return
-      this.#watch?.close()
-      this.#watch = undefined
+      if (gate === undefined) this.#accept()
+      else {
+        this.#unwatch()
+        // What this thread is told in the same breath comes first: that the VMM before this one is gone.
+        setImmediate(() => void this.#acceptWhenFree(gate))
+      }
     })
   }
 
-  #report(event: ServerEvent): void {
-    this.#options.onEvent?.(event)
+  async #acceptWhenFree(gate: ClientGate): Promise<void> {
+    for (let { busy } = gate; busy !== undefined; { busy } = gate) await busy
+    if (this.#isClosed || this.isOccupied) return
+    this.#accept()
+    this.#welcome()
+  }
+
+  #accept(): void {
+    try {
+      const socket = this.#listener?.accept(this.sendSize)
+      if (socket === undefined) return
+      this.serve(socket)
+    } catch (error) {
+      const { errno, reason } = refusalOf(error)
+      this.#report({ kind: 'refused', command: 'accept', errno, reason })
+      this.#unwatch()
+      this.#acceptAgain = setTimeout(() => this.#welcome(), acceptAgainMs)
+    }
+    if (this.isOccupied) this.#unwatch()
+  }
+
+  #unwatch(): void {
+    this.#watch?.close()
+    this.#watch = undefined
   }
 }

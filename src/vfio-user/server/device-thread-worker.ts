@@ -1,4 +1,4 @@
-// The thread of one device: makes it, serves it, and tells what happens.
+// The thread of one device, or of several that share something: makes them, serves them, and tells what happens.
 import { parentPort, workerData } from 'node:worker_threads'
 import { UnixListener } from '../../linux/unix-listener.js'
 import { DeviceServer } from './device-server.js'
@@ -6,6 +6,7 @@ import {
   type DeviceMaker,
   type FromThread,
   type MadeDevice,
+  type ServedAt,
   type ThreadData,
   type ToThread,
   threadFailure,
@@ -13,28 +14,64 @@ import {
 import type { ServerEvent } from './server-event.js'
 
 const { module, maker, data, at, server: options } = workerData as ThreadData
+const places: readonly ServedAt[] = 'length' in at ? at : [at]
 
 const tell = (message: FromThread): void => parentPort?.postMessage(message)
-const onEvent = (event: ServerEvent): void => tell({ kind: 'event', event })
+const onEvent = (event: ServerEvent, device = 0): void => tell({ kind: 'event', event, device })
 
-let made: MadeDevice | undefined
+let made: readonly MadeDevice[] = []
+/** All of them, whatever becomes of one; the first failure, if there was one. */
+const closeDevices = async (): Promise<void> => {
+  const failures: unknown[] = []
+  for (const each of made) {
+    try {
+      await each.close?.()
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  if (failures.length > 0) throw failures[0]
+}
+
 try {
   const make: DeviceMaker | undefined = (await import(module))[maker]
   if (make === undefined) throw new Error(`${module} exports no ${maker}`)
-  const thing = await make(data, onEvent)
-  made = thing
-  const server = new DeviceServer(thing.device, { ...options, onEvent })
-  server.listen('path' in at ? UnixListener.listen(at.path) : UnixListener.adopt(at.listener))
+  const things = await make(data, onEvent)
+  made = 'device' in things ? [things] : things
+  if (made.length !== places.length) throw new Error(`${maker} made ${made.length} devices for ${places.length} places`)
+  const servers = made.map(({ device, gate }, index) => {
+    const more = { ...options, onEvent: (event: ServerEvent) => onEvent(event, index) }
+    return new DeviceServer(device, gate === undefined ? more : { ...more, gate })
+  })
+  for (const [index, place] of places.entries()) {
+    servers[index]?.listen('path' in place ? UnixListener.listen(place.path) : UnixListener.adopt(place.listener))
+  }
+  const end = async () => {
+    await Promise.all(servers.map((server) => server.close()))
+    await closeDevices()
+  }
+  // A failure that nobody caught ends the thread, but not before its devices are quiet: the process goes on, and with it
+  // whatever they do.
+  process.once('uncaughtException', (error) => {
+    const fail = () =>
+      setImmediate(() => {
+        throw error
+      })
+    void end().then(fail, fail)
+  })
   const close = async () => {
-    await server.close()
-    await thing.close?.()
+    await end()
     parentPort?.close()
     process.exit()
   }
   let isClosing = false
   parentPort?.on('message', (message: ToThread) => {
     if (message === 'count') {
-      tell({ kind: 'counts', counts: { messages: server.received, device: thing.counts?.() ?? {} } })
+      const counts = servers.map(({ received }, index) => ({
+        messages: received,
+        device: made[index]?.counts?.() ?? {},
+      }))
+      tell({ kind: 'counts', counts })
     } else if (!isClosing) {
       isClosing = true
       void close()
@@ -42,6 +79,10 @@ try {
   })
   tell({ kind: 'listening' })
 } catch (error) {
-  await made?.close?.()
+  try {
+    await closeDevices()
+  } catch {
+    // What kept it from starting is what is told.
+  }
   tell({ kind: 'failed', failure: threadFailure(error) })
 }

@@ -1,16 +1,26 @@
 // A device with a thread of its own: what blocks it, a slow reset or a busy client, delays no other. The device is made in
-// the thread, by a function of a module, because hardware cannot be handed from thread to thread.
+// the thread, by a function of a module, because hardware cannot be handed from thread to thread. Devices that share an
+// address space or a bus share a thread, too.
 import { Worker } from 'node:worker_threads'
 import { type ErrorCode, type ErrorDetails, QuiesceError } from '../../errors/quiesce-error.js'
+import type { ClientGate } from './client-gate.js'
 import type { DeviceServerOptions } from './device-server.js'
 import type { ServedDevice } from './served-device.js'
-import type { ServerEvent, ServerEventListener } from './server-event.js'
+import type { ServerEvent } from './server-event.js'
+
+/** Where several devices are made, `device` says which of them it is, by its place in the list. */
+export type ThreadEventListener = (event: ServerEvent, device?: number) => void
+
+/** One device, or as many as there are places to serve them at. */
+export type MadeDevices = MadeDevice | readonly MadeDevice[]
 
 /** What a device's module exports, under any name. `data` is what `DeviceThread.start` was given. */
-export type DeviceMaker = (data: unknown, onEvent: ServerEventListener) => MadeDevice | Promise<MadeDevice>
+export type DeviceMaker = (data: unknown, onEvent: ThreadEventListener) => MadeDevices | Promise<MadeDevices>
 
 export interface MadeDevice {
   readonly device: ServedDevice
+  /** Of devices that share something. */
+  readonly gate?: ClientGate
   /** Figures of its own, for `DeviceThread.counts`. */
   counts?(): Readonly<Record<string, number>>
   /** Called when nothing is served any more. */
@@ -26,25 +36,29 @@ export interface DeviceThreadOptions {
   readonly maker: string
   /** Anything that can be cloned. */
   readonly data?: unknown
-  readonly at: ServedAt
-  readonly server?: Omit<DeviceServerOptions, 'onEvent' | 'allow'>
-  readonly onEvent?: ServerEventListener
+  /** Several places, where the maker makes as many devices. */
+  readonly at: ServedAt | readonly ServedAt[]
+  readonly server?: ThreadServerOptions
+  readonly onEvent?: ThreadEventListener
 }
+
+/** Functions do not cross to a thread. */
+export type ThreadServerOptions = Omit<DeviceServerOptions, 'onEvent' | 'allow' | 'gate'>
 
 /** What goes to the thread, and what comes back. */
 export interface ThreadData {
   readonly module: string
   readonly maker: string
   readonly data: unknown
-  readonly at: ServedAt
-  readonly server: Omit<DeviceServerOptions, 'onEvent' | 'allow'>
+  readonly at: ServedAt | readonly ServedAt[]
+  readonly server: ThreadServerOptions
 }
 export type ToThread = 'close' | 'count'
 export type FromThread =
   | { readonly kind: 'listening' }
   | { readonly kind: 'failed'; readonly failure: ThreadFailure }
-  | { readonly kind: 'event'; readonly event: ServerEvent }
-  | { readonly kind: 'counts'; readonly counts: ThreadCounts }
+  | { readonly kind: 'event'; readonly event: ServerEvent; readonly device: number }
+  | { readonly kind: 'counts'; readonly counts: readonly ThreadCounts[] }
 
 /** An error as it crosses threads, where classes are lost. */
 export interface ThreadFailure {
@@ -64,7 +78,7 @@ export interface ThreadCounts {
 export class DeviceThread implements AsyncDisposable {
   readonly #worker: Worker
   readonly #ended: Promise<string | undefined>
-  readonly #waiting: ((counts: ThreadCounts | undefined) => void)[] = []
+  readonly #waiting: ((counts: readonly ThreadCounts[]) => void)[] = []
   #failure: string | undefined
   #isClosing = false
 
@@ -75,7 +89,7 @@ export class DeviceThread implements AsyncDisposable {
     })
     this.#ended = new Promise((resolve) =>
       worker.once('exit', () => {
-        for (const settle of this.#waiting.splice(0)) settle(undefined)
+        for (const settle of this.#waiting.splice(0)) settle([])
         resolve(this.#isClosing ? this.#failure : (this.#failure ?? 'its thread ended'))
       }),
     )
@@ -89,7 +103,14 @@ export class DeviceThread implements AsyncDisposable {
     const { module, maker, data, at, server = {}, onEvent } = options
     const workerData: ThreadData = { module: module.href, maker, data, at, server }
     // Without the parent's options: a test runner's or a debugger's would be loaded in every thread.
-    const worker = new Worker(new URL('./device-thread-worker.js', import.meta.url), { workerData, execArgv: [] })
+    // Descriptors are closed by the C library, of which Node does not hear: at the thread's end it would close their
+    // numbers once more, which by then may be another device's.
+    const fds = { trackUnmanagedFds: false }
+    const worker = new Worker(new URL('./device-thread-worker.js', import.meta.url), {
+      workerData,
+      execArgv: [],
+      ...fds,
+    })
     const thread = new DeviceThread(worker)
     await new Promise<void>((resolve, reject) => {
       const fail = (failure: ThreadFailure) => {
@@ -98,7 +119,7 @@ export class DeviceThread implements AsyncDisposable {
         reject(asError(failure))
       }
       worker.on('message', (message: FromThread) => {
-        if (message.kind === 'event') onEvent?.(message.event)
+        if (message.kind === 'event') onEvent?.(message.event, message.device)
         else if (message.kind === 'counts') thread.#waiting.shift()?.(message.counts)
         else if (message.kind === 'listening') resolve()
         else fail(message.failure)
@@ -108,7 +129,7 @@ export class DeviceThread implements AsyncDisposable {
     return thread
   }
 
-  /** Ends the client's time, leaves the device quiet, and ends the thread. */
+  /** Ends the clients' time, leaves the devices quiet, and ends the thread. */
   async close(): Promise<void> {
     this.#isClosing = true
     this.#post('close')
@@ -120,10 +141,10 @@ export class DeviceThread implements AsyncDisposable {
     return this.#ended
   }
 
-  /** Asks the thread, which answers when it has time; undefined if it ends first. */
-  counts(): Promise<ThreadCounts | undefined> {
+  /** Asks the thread of one of its devices. It answers when it has time; undefined if it ends first. */
+  counts(device = 0): Promise<ThreadCounts | undefined> {
     return new Promise((resolve) => {
-      this.#waiting.push(resolve)
+      this.#waiting.push((counts) => resolve(counts[device]))
       this.#post('count')
       void this.#ended.then(() => resolve(undefined))
     })

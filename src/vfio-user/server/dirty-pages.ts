@@ -41,7 +41,7 @@ export class DirtyPages {
       if (to <= address || from >= end) continue
       const first = ((from > address ? from : address) - address) / pageSize
       const last = (least(to, end) - 1n - address) / pageSize
-      for (let bit = first; bit <= last; bit++) setBit(bitmap, Number(bit))
+      setBits(bitmap, Number(first), Number(last) + 1)
       this.#dirty.delete(page)
     }
     return bitmap
@@ -54,7 +54,17 @@ function least(one: bigint, other: bigint): bigint {
   return other
 }
 
-function setBit(bitmap: Uint8Array, bit: number): void {
-  const at = bit >> 3
-  bitmap[at] = (bitmap[at] ?? 0) | (1 << (bit & 7))
+/** By whole bytes where there are: a client may ask for a bit for each byte of a page. */
+function setBits(bitmap: Uint8Array, from: number, end: number): void {
+  for (let bit = from; bit < end; ) {
+    const at = Math.floor(bit / 8)
+    const whole = Math.floor((end - bit) / 8)
+    if (bit % 8 === 0 && whole > 0) {
+      bitmap.fill(0xff, at, at + whole)
+      bit += 8 * whole
+    } else {
+      bitmap[at] = (bitmap[at] ?? 0) | (1 << (bit % 8))
+      bit++
+    }
+  }
 }

@@ -19,29 +19,30 @@ export function mapMemory(
   { address, size, offset, flags }: RequestPayload<'DMA_MAP'>,
   { memory, device, channel }: Session,
   fds: ArrivedFds,
-): Answer<'DMA_MAP'> {
+): Answer<'DMA_MAP'> | Promise<Answer<'DMA_MAP'>> {
   if (memory.overlapping(address, size).length > 0) {
     return refuse('EEXIST', `0x${address.toString(16)} and ${size} bytes are mapped already`)
   }
   if (memory.mappings.length >= (channel.terms?.maxDmaMaps ?? 0)) return refuse('ENOSPC', 'too many mappings')
   const { read, write, fileIo } = DmaMapFlags.decode(flags)
-  const mapping = new MappedClientMemory({
-    address,
-    size,
-    access: accessOf(read, write),
-    file: fds.take(0),
-    offset,
-    fileIo,
-  })
-  try {
-    mapping.probe()
-    device.mapMemory?.(mapping)
-  } catch (error) {
+  const descriptor = fds.take(0)
+  const file = descriptor === undefined ? undefined : memory.files.take(descriptor)
+  const mapping = new MappedClientMemory({ address, size, access: accessOf(read, write), file, offset, fileIo })
+  const refusal = (error: unknown): Answer<'DMA_MAP'> => {
     mapping[Symbol.dispose]()
     return refusalOf(error)
   }
-  memory.add(mapping)
-  return done
+  const added = (): Answer<'DMA_MAP'> => {
+    memory.add(mapping)
+    return done
+  }
+  try {
+    mapping.probe()
+    const later = device.mapMemory?.(mapping)
+    return later === undefined ? added() : later.then(added, refusal)
+  } catch (error) {
+    return refusal(error)
+  }
 }
 
 /**

@@ -23,39 +23,34 @@ export class HardwareAccess {
   }
 
   read(region: number, offset: bigint, into: Uint8Array, widest: number, read: Piece): void {
-    if (this.#closed !== undefined) into.fill(0xff)
-    else {
-      for (const { at, part } of naturalPieces(offset, into, widest)) {
-        this.#attempt(
-          region,
-          at,
-          () => read(at, part),
-          () => part.fill(0xff),
-        )
-      }
+    if (this.#closed !== undefined) {
+      into.fill(0xff)
+      return
+    }
+    for (const { at, part } of naturalPieces(offset, into, widest)) {
+      if (this.#attempt(region, at, () => read(at, part))) continue
+      into.fill(0xff, Number(at - offset))
+      return
     }
   }
 
   write(region: number, offset: bigint, from: Uint8Array, widest: number, write: Piece): void {
     if (this.#closed !== undefined) return
     for (const { at, part } of naturalPieces(offset, from, widest)) {
-      this.#attempt(
-        region,
-        at,
-        () => write(at, part),
-        () => {},
-      )
+      if (!this.#attempt(region, at, () => write(at, part))) return
     }
   }
 
-  #attempt(region: number, at: bigint, act: () => void, otherwise: () => void): void {
+  /** False: it does not answer. Of one access, nothing is tried after that: a client may ask for a million pieces at once. */
+  #attempt(region: number, at: bigint, act: () => void): boolean {
     try {
       act()
+      return true
     } catch (error) {
       if (!(error instanceof QuiesceError)) throw error
       this.#report(region, at, error.message)
       if (this.#onFailure === 'errno') throw error
-      otherwise()
+      return false
     }
   }
 }

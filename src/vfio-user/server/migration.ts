@@ -16,7 +16,8 @@ export class Migration {
   #state: MigrationState = 'running'
   #saved: Uint8Array = nothing
   #read = 0
-  #arrived: Uint8Array[] = []
+  /** As much of it as `#arrivedBytes` says: in one piece, so that a state that comes byte by byte takes no more than it is. */
+  #arrived: Uint8Array = nothing
   #arrivedBytes = 0
 
   constructor(device: DeviceMigration) {
@@ -65,8 +66,14 @@ export class Migration {
 
   write(data: Uint8Array): boolean {
     if (this.#state !== 'resuming' || this.#arrivedBytes + data.byteLength > longestState) return false
-    this.#arrived.push(data.slice())
-    this.#arrivedBytes += data.byteLength
+    const end = this.#arrivedBytes + data.byteLength
+    if (end > this.#arrived.byteLength) {
+      const grown = new Uint8Array(Math.min(longestState, Math.max(end, 2 * this.#arrived.byteLength)))
+      grown.set(this.#arrived.subarray(0, this.#arrivedBytes))
+      this.#arrived = grown
+    }
+    this.#arrived.set(data, this.#arrivedBytes)
+    this.#arrivedBytes = end
     return true
   }
 
@@ -74,7 +81,8 @@ export class Migration {
     const from = this.#state
     if (to === 'stop' && from === 'running') await this.#device.stop()
     else if (to === 'running' && from === 'stop') await this.#device.run()
-    else if (to === 'stop' && from === 'resuming' && this.#arrivedBytes > 0) this.#device.load(this.#joined())
+    else if (to === 'stop' && from === 'resuming' && this.#arrivedBytes > 0)
+      this.#device.load(this.#arrived.slice(0, this.#arrivedBytes))
     else if (to === 'stopCopy') {
       if (from === 'preCopy') await this.#device.stop()
       this.#saved = this.#device.save()
@@ -84,20 +92,10 @@ export class Migration {
     this.#state = to
   }
 
-  #joined(): Uint8Array {
-    const whole = new Uint8Array(this.#arrivedBytes)
-    let at = 0
-    for (const part of this.#arrived) {
-      whole.set(part, at)
-      at += part.byteLength
-    }
-    return whole
-  }
-
   #forget(): void {
     this.#saved = nothing
     this.#read = 0
-    this.#arrived = []
+    this.#arrived = nothing
     this.#arrivedBytes = 0
   }
 }

@@ -2,37 +2,41 @@
 // the client's memory are handed from one side to the other as descriptors wherever the function's maker can take them;
 // Quiesce's reset stands behind DEVICE_RESET, behind the guest's own resets, and behind the end of every client.
 import type { AccessWidth } from '../../function/config-space.js'
-import type { DmaMapping } from '../../function/dma.js'
-import {
-  type InterruptDestination,
-  type InterruptInfo,
-  type InterruptKind,
-  interruptKinds,
-} from '../../function/interrupts.js'
+import type { InterruptInfo, InterruptKind } from '../../function/interrupts.js'
 import type { KernelOutcome } from '../../function/kernel-outcome.js'
 import type { PhysicalFunction } from '../../function/physical-function.js'
 import { type Region, regionIndex } from '../../function/region.js'
+import { headerOffset } from '../../pci/header.js'
 import type { ResetPolicy } from '../../reset/policy.js'
-import type { ResetReport } from '../../reset/report.js'
-import { resetFunction } from '../../reset/reset-function.js'
+import { refusalOf } from './answer.js'
+import { DeviceGroup } from './device-group.js'
 import { FlrWatch } from './flr-watch.js'
+import { FunctionInterrupts } from './function-interrupts.js'
 import { HardwareAccess } from './hardware-access.js'
+import { limitEvents } from './limited-events.js'
 import type { ClientMapping, ServedClient, ServedDevice, ServedRegion } from './served-device.js'
+import { ServedResets } from './served-resets.js'
 import type { ServerEventListener } from './server-event.js'
 
 export interface PhysicalDeviceOptions {
   readonly resetPolicy?: Partial<ResetPolicy>
-  /** Open functions of the same owner, which a hot reset takes along. */
+  /** Open functions of the same owner that are not served, and that a hot reset takes along. */
   readonly companions?: readonly PhysicalFunction[]
+  /** The devices that share its address space or its bus, all of this thread; none if not given. */
+  readonly group?: DeviceGroup
   readonly onEvent?: ServerEventListener
   /**
    * What a client gets when the hardware does not answer: all ones, as on a bus (the default), or the errno. Some clients
    * lose their place in the stream at an error.
    */
   readonly failedAccess?: 'all-ones' | 'errno'
+  /**
+   * Whether clients map BARs themselves (the default). The kernel has no file of a BAR alone: they get the device's own,
+   * with which they can do to it whatever this process can, and may keep it after their time. Without, every access is a
+   * message, and a client reaches nothing but what the server lets it.
+   */
+  readonly mapsRegions?: boolean
 }
-
-const guestKinds: ReadonlySet<InterruptKind> = new Set(['intx', 'msi', 'msix'])
 
 export class PhysicalDevice implements ServedDevice {
   readonly name: string
@@ -41,34 +45,56 @@ export class PhysicalDevice implements ServedDevice {
   readonly canReset = true
   readonly unmaskInterruptBy: ServedDevice['unmaskInterruptBy']
   readonly #fn: PhysicalFunction
-  readonly #options: PhysicalDeviceOptions
+  readonly #onEvent: ServerEventListener
   readonly #access: HardwareAccess
-  readonly #mappings = new Map<ClientMapping, DmaMapping | undefined>()
-  readonly #destinations = new Map<InterruptKind, readonly (InterruptDestination | undefined)[]>()
+  readonly #group: DeviceGroup
+  readonly #resets: ServedResets
+  readonly #interrupts: FunctionInterrupts
   #client: ServedClient | undefined
-  #resetting: Promise<KernelOutcome> | undefined
-  #isContained = false
 
   /** Serves `fn`, which stays the caller's to dispose. */
   constructor(fn: PhysicalFunction, options: PhysicalDeviceOptions = {}) {
     this.name = fn.address
     this.#fn = fn
-    this.#options = options
-    const { onEvent, failedAccess = 'all-ones' } = options
+    const onEvent = limitEvents(options.onEvent)
+    this.#onEvent = onEvent
+    const { failedAccess = 'all-ones', group = new DeviceGroup() } = options
     this.#access = new HardwareAccess(failedAccess, (region, offset, reason) =>
-      onEvent?.({ kind: 'access-failed', region, offset, reason }),
+      onEvent({ kind: 'access-failed', region, offset, reason }),
     )
+    this.#group = group
+    this.#interrupts = new FunctionInterrupts(fn.interrupts, (kind, vector) => this.#client?.signal(kind, vector))
+    this.#resets = new ServedResets({
+      fn,
+      access: {
+        close: (reason) => {
+          this.#access.close(reason)
+          this.#interrupts.hold()
+        },
+        open: () => {
+          this.#access.open()
+          this.#interrupts.release()
+        },
+      },
+      group,
+      policy: options.resetPolicy ?? {},
+      companions: options.companions ?? [],
+      onEvent,
+      restoreInterrupts: () =>
+        this.#interrupts.restore((kind, error) => {
+          const { errno, reason } = refusalOf(error)
+          onEvent({ kind: 'refused', command: `restore ${kind}`, errno, reason })
+        }),
+    })
     const config = this.#configRegion(new FlrWatch(fn.config))
     this.regions = Array.from({ length: regionIndex.vga + 1 }, (_, index) => {
       if (index === regionIndex.config) return config
       const region = fn.regions[index]
-      return region === undefined || region.size === 0n ? undefined : this.#barRegion(region)
+      if (region === undefined || region.size === 0n) return undefined
+      return this.#barRegion(region, options.mapsRegions ?? true)
     })
-    const { interrupts } = fn
-    this.unmaskInterruptBy = interrupts.canUnmaskByEventfd
-      ? (kind, eventfd) => {
-          if (this.#destinations.has(kind)) interrupts.unmaskBy(kind, eventfd)
-        }
+    this.unmaskInterruptBy = fn.interrupts.canUnmaskByEventfd
+      ? (kind, eventfd) => this.#interrupts.unmaskBy(kind, eventfd)
       : undefined
   }
 
@@ -78,53 +104,42 @@ export class PhysicalDevice implements ServedDevice {
 
   connect(client: ServedClient): void {
     this.#client = client
+    this.#resets.connect()
   }
 
   reset(): Promise<KernelOutcome> {
-    return this.#reset('client')
+    return this.#resets.reset('client')
   }
 
   async quiesce(): Promise<void> {
-    // What the guest began is brought to its end first.
-    await this.#resetting
-    await this.#run('disconnect')
-    this.#client = undefined
+    try {
+      await this.#resets.quiesce()
+      // What the IOMMU would not let go of when the client did: the next one must not reach it.
+      this.#group.memory.dropUnheld()
+    } finally {
+      this.#client = undefined
+    }
   }
 
-  mapMemory(mapping: ClientMapping): void {
-    this.#mappings.set(mapping, this.#map(mapping))
+  mapMemory(mapping: ClientMapping): void | Promise<void> {
+    const { address, size, file } = mapping
+    const { dma } = this.#fn
+    if (file !== undefined && (dma.backings.has('fd') || mapping.memory() !== undefined)) {
+      return this.#group.memory.map(dma, mapping)
+    }
+    this.#onEvent({ kind: 'memory-out-of-reach', address, size })
   }
 
   unmapMemory(mapping: ClientMapping): void {
-    this.#mappings.get(mapping)?.[Symbol.dispose]()
-    this.#mappings.delete(mapping)
+    this.#group.memory.unmap(mapping)
   }
 
   setInterrupts(kind: InterruptKind, eventfds: readonly (number | undefined)[]): void {
-    const { interrupts } = this.#fn
-    const before = this.#destinations.get(kind)
-    const after = eventfds.map((eventfd, vector) => this.#destination(kind, vector, eventfd))
-    if (after.length === 0) {
-      interrupts.disable(kind)
-      this.#destinations.delete(kind)
-      return
-    }
-    if (before?.length !== after.length) interrupts.enable(kind, after)
-    else {
-      for (const [vector, destination] of after.entries()) {
-        if (!isSame(before[vector], destination)) interrupts.retarget(kind, vector, destination)
-      }
-    }
-    this.#destinations.set(kind, after)
+    this.#interrupts.set(kind, eventfds)
   }
 
   maskInterrupt(kind: InterruptKind, vector: number, masked: boolean): void {
-    const destination = this.#destinations.get(kind)?.[vector]
-    if (destination === undefined) return
-    const { interrupts } = this.#fn
-    // A callback goes through the server, which keeps to the mask. An eventfd does not: it is taken away meanwhile.
-    if ('eventfd' in destination) interrupts.retarget(kind, vector, masked ? undefined : destination)
-    if (kind === 'intx' && !masked) interrupts.unmask(kind)
+    this.#interrupts.mask(kind, vector, masked)
   }
 
   #configRegion(flr: FlrWatch): ServedRegion {
@@ -144,123 +159,27 @@ export class PhysicalDevice implements ServedDevice {
         // The bit never reaches the hardware: the kernel would run a reset of its own and restore Bus Master.
         const rest = asksForReset ? flr.without(Number(offset), from) : from
         access.write(index, offset, rest, 4, (at, part) => {
-          config.write(Number(at), part.byteLength as AccessWidth, takeNumber(part))
+          const value = takeNumber(part)
+          config.write(Number(at), part.byteLength as AccessWidth, value)
+          if (Number(at) === headerOffset.command) this.#resets.commandWritten(value)
         })
-        if (asksForReset && this.#resetting === undefined) void this.#reset('guest')
+        if (asksForReset && !this.#resets.isRunning) void this.#resets.reset('guest')
       },
     }
   }
 
-  #barRegion(region: Region): ServedRegion {
-    const { index, size, readable, writable, mappable, file } = region
+  #barRegion(region: Region, isMapped: boolean): ServedRegion {
+    const { index, size, readable, writable } = region
     const access = this.#access
     return {
       size,
       readable,
       writable,
-      mappable,
-      file,
+      ...(isMapped ? { mappable: region.mappable, file: region.file } : {}),
       read: (offset, into) => access.read(index, offset, into, 8, (at, part) => region.read(at, part)),
       write: (offset, from) => access.write(index, offset, from, 8, (at, part) => region.write(at, part)),
     }
   }
-
-  #destination(kind: InterruptKind, vector: number, eventfd: number | undefined): InterruptDestination | undefined {
-    if (eventfd === undefined) return undefined
-    // A simulator signals no eventfds: the server does.
-    if (this.#fn.interrupts.canUnmaskByEventfd) return { eventfd }
-    return { signal: () => void this.#client?.signal(kind, vector) }
-  }
-
-  #map(mapping: ClientMapping): DmaMapping | undefined {
-    const { address, size, access, file } = mapping
-    const { dma } = this.#fn
-    if (file === undefined) {
-      this.#options.onEvent?.({ kind: 'memory-out-of-reach', address, size })
-      return undefined
-    }
-    if (dma.backings.has('fd')) return dma.mapBacking(address, size, file, access)
-    const memory = mapping.memory()
-    if (memory !== undefined) return dma.mapBacking(address, size, { memory, offset: 0n }, access)
-    this.#options.onEvent?.({ kind: 'memory-out-of-reach', address, size })
-    return undefined
-  }
-
-  async #reset(cause: 'client' | 'guest'): Promise<KernelOutcome> {
-    const running = this.#resetting ?? this.#run(cause)
-    this.#resetting = running
-    try {
-      return await running
-    } finally {
-      this.#resetting = undefined
-    }
-  }
-
-  /** The procedure. Until it has ended in what the policy asks for, nothing that the client does reaches the hardware. */
-  async #run(cause: 'client' | 'guest' | 'disconnect'): Promise<KernelOutcome> {
-    const { resetPolicy, companions, onEvent } = this.#options
-    this.#access.close('the device is being reset')
-    let report: ResetReport
-    try {
-      report = await resetFunction(this.#fn, {
-        ...(resetPolicy === undefined ? {} : { policy: resetPolicy }),
-        ...(companions === undefined ? {} : { companions }),
-      })
-    } catch (error) {
-      return { ok: false, errno: 'EIO', message: error instanceof Error ? error.message : String(error) }
-    }
-    onEvent?.({ kind: 'reset-report', cause, report })
-    this.#isContained ||= report.contained
-    if (!report.reusable) {
-      const message = `the reset ended as ${report.verdict}`
-      this.#access.close(message)
-      return { ok: false, errno: 'EIO', message }
-    }
-    const readmitted = this.#readmit()
-    if (!readmitted.ok) {
-      this.#access.close(readmitted.message)
-      return readmitted
-    }
-    this.#access.open()
-    if (cause !== 'disconnect') this.#restoreInterrupts()
-    return { ok: true }
-  }
-
-  /** A device that was contained and is clean again gets the client's memory back. */
-  #readmit(): KernelOutcome {
-    if (!this.#isContained) return { ok: true }
-    const outcome = this.#fn.readmit()
-    if (!outcome.ok) return outcome
-    this.#isContained = false
-    try {
-      for (const mapping of [...this.#mappings.keys()]) {
-        this.#mappings.get(mapping)?.[Symbol.dispose]()
-        this.#mappings.set(mapping, this.#map(mapping))
-      }
-    } catch (error) {
-      return { ok: false, errno: 'EIO', message: error instanceof Error ? error.message : String(error) }
-    }
-    return { ok: true }
-  }
-
-  /** The procedure turned off what a guest uses; to VFIO's clients a reset leaves interrupts set up. */
-  #restoreInterrupts(): void {
-    for (const kind of interruptKinds) {
-      const destinations = this.#destinations.get(kind)
-      if (!guestKinds.has(kind) || destinations === undefined) continue
-      try {
-        this.#fn.interrupts.enable(kind, destinations)
-      } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error)
-        this.#options.onEvent?.({ kind: 'refused', command: `restore ${kind}`, errno: 5, reason })
-      }
-    }
-  }
-}
-
-function isSame(one: InterruptDestination | undefined, other: InterruptDestination | undefined): boolean {
-  if (one === undefined || other === undefined) return one === other
-  return 'eventfd' in one && 'eventfd' in other && one.eventfd === other.eventfd
 }
 
 function putNumber(into: Uint8Array, value: number): void {

@@ -113,10 +113,13 @@ export interface ServedDevice {
   /**
    * The client is gone, or made no sense any more: no DMA and no interrupt of the device after this, and its state is that
    * of a reset. Its interrupts, then its memory, are taken back afterwards, whatever came of it.
+   *
+   * Rejects where that could not be had. No other client is let in then: it is called again when one comes, and has to end
+   * well first.
    */
   quiesce(): Promise<void>
-  /** The device may reach this from now on. What it throws refuses the request. */
-  mapMemory?(mapping: ClientMapping): void
+  /** The device may reach this from now on, or once what is returned is fulfilled. What it throws refuses the request. */
+  mapMemory?(mapping: ClientMapping): void | Promise<void>
   /** It may not reach this any more. When this is over nothing of the device touches it. */
   unmapMemory?(mapping: ClientMapping): void | Promise<void>
   /**

@@ -3,10 +3,13 @@ import type { PeerCredentials } from '../../linux/unix-socket.js'
 import type { ResetReport } from '../../reset/report.js'
 import type { Terms } from '../messages/terms.js'
 
+/** `companion`: the reset of another device on its bus took it along. */
+export type ResetReportCause = 'client' | 'guest' | 'disconnect' | 'companion'
+
 export type ServerEvent =
   | { readonly kind: 'connected'; readonly peer: PeerCredentials }
-  /** Somebody who may not use the device wanted to. */
-  | { readonly kind: 'turned-away'; readonly peer: PeerCredentials }
+  /** Somebody who may not use the device wanted to, or may not now. */
+  | { readonly kind: 'turned-away'; readonly peer: PeerCredentials; readonly reason: string }
   | { readonly kind: 'agreed'; readonly terms: Terms }
   /** The client is gone; the device is being quiesced. */
   | { readonly kind: 'disconnected'; readonly reason: string }
@@ -21,10 +24,19 @@ export type ServerEvent =
       readonly reason: string | undefined
     }
   /** The report of a reset of a physical function, whatever asked for it. */
-  | { readonly kind: 'reset-report'; readonly cause: 'client' | 'guest' | 'disconnect'; readonly report: ResetReport }
+  | { readonly kind: 'reset-report'; readonly cause: ResetReportCause; readonly report: ResetReport }
+  /** Another device of its IOMMU group was contained: nothing reaches this one, either, until it is reset. */
+  | { readonly kind: 'cut-off'; readonly by: string }
+  /** The kernel wants the device back, to unbind or unplug it, and waits until it is closed. Said again every now and then. */
+  | { readonly kind: 'release-requested' }
   /** The hardware did not answer: a read gave all ones, or a write was dropped. */
   | { readonly kind: 'access-failed'; readonly region: number; readonly offset: bigint; readonly reason: string }
   /** Memory of the client's that this device cannot reach, because it came without a file. */
   | { readonly kind: 'memory-out-of-reach'; readonly address: bigint; readonly size: bigint }
+  /** So many events of a kind were left out, because they came too fast. */
+  | { readonly kind: 'suppressed'; readonly of: LimitedEventKind; readonly count: number }
+
+/** What a client can cause as fast as it likes: a hundred of each in a second are told. */
+export type LimitedEventKind = 'refused' | 'access-failed' | 'memory-out-of-reach' | 'turned-away'
 
 export type ServerEventListener = (event: ServerEvent) => void

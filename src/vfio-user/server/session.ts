@@ -52,7 +52,11 @@ export class Session implements ServedClient {
       failure ??= error instanceof Error ? error.message : String(error)
     }
     // Its calls to the client have failed by now; a reset may take its time, and would not stand another beside it.
-    await this.underWay
+    try {
+      await this.underWay
+    } catch (error) {
+      note(error)
+    }
     try {
       await this.device.quiesce()
     } catch (error) {

@@ -5,6 +5,9 @@ import { FileDescriptor } from '../../linux/file-descriptor.js'
 export class ArrivedFds implements Disposable {
   readonly #files: (FileDescriptor | undefined)[]
 
+  /** Those of nearly every message. */
+  static readonly none = new ArrivedFds([])
+
   constructor(fds: readonly number[]) {
     this.#files = fds.map((fd) => new FileDescriptor(fd, 'a passed file'))
   }

@@ -1,7 +1,8 @@
 // One connection, from either side: messages out, messages in, replies to whoever waits for them, requests to one handler.
 //
-// Requests take effect in the order in which they came: while one is not finished, those that follow wait, as many as
-// there is room for. Replies never wait: a handler may call the other side and await its answer.
+// Requests take effect in the order in which they came: while one is not finished, or its reply is not sent, those that
+// follow wait, as many as there is room for. Replies never wait: a handler may call the other side and await its answer,
+// and two sides that both have much to send do not wait for each other.
 import { QuiesceError } from '../../errors/quiesce-error.js'
 import { closeDescriptors, type SocketWatch, type UnixSocket } from '../../linux/unix-socket.js'
 import type { CommandName, RequestPayload, Side } from '../messages/commands.js'
@@ -16,6 +17,7 @@ import { ArrivedFds } from './arrived-fds.js'
 import { Outbox } from './outbox.js'
 import { type CallOutcome, PendingCalls } from './pending-calls.js'
 import { RequestQueue } from './request-queue.js'
+import { StallClock } from './stall-clock.js'
 
 /** Messages that are dealt with before everything else in this thread gets its turn. */
 const batch = 256
@@ -41,10 +43,12 @@ export class Channel implements Disposable {
   readonly #queue = new RequestQueue()
   #terms: Terms | undefined
   #watch: SocketWatch | undefined
-  #watched = ''
+  #watched = 0
   #again: NodeJS.Immediate | undefined
-  #stall: NodeJS.Timeout | undefined
-  #progress = 0
+  readonly #unread: StallClock
+  readonly #unfinished: StallClock
+  #sentBytes = 0
+  #receivedBytes = 0
   #isBusy = false
   /** The last read took all there was. What has come since makes the socket readable, and is read then. */
   #isDrained = false
@@ -56,6 +60,10 @@ export class Channel implements Disposable {
     this.#socket = socket
     this.#options = options
     this.#outbox = new Outbox(socket)
+    const { stallTimeoutMs } = options
+    const giveUp = () => this.close(`the other side stalled for ${stallTimeoutMs} ms`)
+    this.#unread = new StallClock(stallTimeoutMs, () => this.#sentBytes, giveUp)
+    this.#unfinished = new StallClock(stallTimeoutMs, () => this.#receivedBytes, giveUp)
     this.#rewatch()
   }
 
@@ -133,7 +141,7 @@ export class Channel implements Disposable {
     while (outcome === undefined && failure === undefined) {
       const left = end - performance.now()
       if (left <= 0) this.#giveUp(command, timeoutMs)
-      else if (this.#socket.wait({ readable: true, writable: !this.#outbox.isEmpty }, left)) this.pump()
+      else if (this.#again !== undefined || this.#wait(left)) this.pump()
     }
     if (outcome === undefined) throw failure
     return outcome
@@ -142,19 +150,21 @@ export class Channel implements Disposable {
   /** Does what can be done without waiting. */
   pump(): void {
     if (this.#isClosed) return
+    clearImmediate(this.#again)
+    this.#again = undefined
     if (!this.#outbox.isEmpty) {
       const flushed = this.#outbox.flush()
       if (flushed < 0) {
         this.close('the other side is gone')
         return
       }
-      this.#progress += flushed
+      this.#sentBytes += flushed
     }
     this.#isDrained = false
     let left = batch
-    while (left-- > 0 && this.#mayRead && this.#step());
+    while (left-- > 0 && this.#step());
     if (this.#isClosed) return
-    if (left < 0 && this.#again === undefined) {
+    if (left < 0) {
       // Not only for fairness: what was read already does not make the socket readable.
       this.#again = setImmediate(() => {
         this.#again = undefined
@@ -169,7 +179,8 @@ export class Channel implements Disposable {
     if (this.#isClosed) return
     this.#isClosed = true
     clearImmediate(this.#again)
-    clearTimeout(this.#stall)
+    this.#unread.stop()
+    this.#unfinished.stop()
     // The watch goes first: epoll must not be left with a number that may by then mean another file.
     this.#watch?.close()
     this.#splitter.end()
@@ -205,16 +216,27 @@ export class Channel implements Disposable {
     this.close(`${command} was not answered within ${timeoutMs} ms`)
   }
 
-  /** Replies that nobody reads, and requests that nobody has time for, must not pile up. */
-  get #mayRead(): boolean {
-    return !this.#isClosed && this.#outbox.isEmpty && !this.#queue.isFull
+  /** What was read already does not make the socket readable. */
+  #wait(timeoutMs: number): boolean {
+    return this.#socket.wait({ readable: !this.#queue.isFull, writable: !this.#outbox.isEmpty }, timeoutMs)
   }
 
-  /** Deals with one message, of those that were read or of the next that are. Whether there was anything. */
+  /** A request is dealt with when the one before it is, and its reply is sent: replies that nobody reads do not pile up. */
+  get #mayServe(): boolean {
+    return !this.#isBusy && this.#outbox.isEmpty
+  }
+
+  /** Deals with one message: that waits, that was read, or of the next that are read. Whether there was anything. */
   #step(): boolean {
+    if (this.#isClosed) return false
+    if (!this.#queue.isEmpty && this.#mayServe) {
+      const waited = this.#queue.take()
+      if (waited !== undefined) this.#dispatch(waited)
+      return true
+    }
+    if (this.#queue.isFull) return false
     const next = this.#splitter.next()
     if (next !== undefined) {
-      this.#progress++
       this.received++
       if ('kind' in next) this.#refuse(next)
       else this.#take(next)
@@ -229,7 +251,7 @@ export class Channel implements Disposable {
       return false
     }
     this.#isDrained = got.isAll
-    this.#progress += got.bytes.byteLength
+    this.#receivedBytes += got.bytes.byteLength
     this.#splitter.push(got)
     return true
   }
@@ -237,12 +259,12 @@ export class Channel implements Disposable {
   #take(arrived: ArrivedMessage): void {
     // Whoever awaits a reply reads it only after more has been received, into the same memory: it gets a copy.
     if (isReply(arrived.bytes)) this.#dispatch({ ...arrived, bytes: arrived.bytes.slice() })
-    else if (this.#isBusy) this.#queue.add(arrived)
-    else this.#dispatch(arrived)
+    else if (this.#mayServe && this.#queue.isEmpty) this.#dispatch(arrived)
+    else this.#queue.add(arrived)
   }
 
   #dispatch(arrived: ArrivedMessage): void {
-    const fds = new ArrivedFds(arrived.fds)
+    const fds = arrived.fds.length === 0 ? ArrivedFds.none : new ArrivedFds(arrived.fds)
     const message = decodeMessage(arrived, { side: this.#options.side, terms: this.#terms })
     if (message.kind === 'request') {
       const done = this.#options.onRequest(message, fds)
@@ -255,9 +277,9 @@ export class Channel implements Disposable {
       this.#refuse(message)
       return
     }
-    // A reply's descriptors are whoever called's; one that nobody waits for has none.
+    // A reply's descriptors are whoever called's, if the reply to that call has any.
     const problem = this.#calls.settle(message, fds)
-    if (problem !== undefined || message.kind === 'error') fds[Symbol.dispose]()
+    if (problem !== undefined || message.kind === 'error' || message.fds === 0) fds[Symbol.dispose]()
   }
 
   async #untilDone(done: Promise<void>, fds: ArrivedFds): Promise<void> {
@@ -267,11 +289,6 @@ export class Channel implements Disposable {
     } finally {
       this.#isBusy = false
       fds[Symbol.dispose]()
-      while (!this.#isBusy && !this.#isClosed) {
-        const next = this.#queue.take()
-        if (next === undefined) break
-        this.#dispatch(next)
-      }
       this.pump()
     }
   }
@@ -295,27 +312,16 @@ export class Channel implements Disposable {
   /** Watches the socket for what can be done next, and the clock for what should have been done. */
   #rewatch(): void {
     if (this.#isClosed) return
-    const wanted = this.#outbox.isEmpty ? (this.#queue.isFull ? '' : 'readable') : 'writable'
+    const writable = !this.#outbox.isEmpty
+    const readable = !this.#queue.isFull
+    const wanted = (readable ? 1 : 0) + (writable ? 2 : 0)
     if (wanted !== this.#watched) {
       this.#watched = wanted
       this.#watch?.close()
-      this.#watch = wanted === '' ? undefined : this.#socket.watch({ [wanted]: true }, () => this.pump())
+      this.#watch = wanted === 0 ? undefined : this.#socket.watch({ readable, writable }, () => this.pump())
     }
-    const isOwed = !this.#outbox.isEmpty || this.#splitter.heldBytes > 0
-    if (isOwed && this.#stall === undefined) this.#watchClock()
-    else if (!isOwed && this.#stall !== undefined) {
-      clearTimeout(this.#stall)
-      this.#stall = undefined
-    }
-  }
-
-  #watchClock(): void {
-    const { stallTimeoutMs } = this.#options
-    const before = this.#progress
-    this.#stall = setTimeout(() => {
-      if (this.#progress === before) return this.close(`the other side stalled for ${stallTimeoutMs} ms`)
-      this.#stall = undefined
-      this.#rewatch()
-    }, stallTimeoutMs)
+    this.#unread.update(writable)
+    // Where it is this side that does not read, the other cannot finish.
+    this.#unfinished.update(readable && this.#splitter.heldBytes > 0)
   }
 }

@@ -1,10 +1,10 @@
-// What is to be sent and does not fit into the socket yet.
+// What is to be sent and does not fit into the socket yet. The message that is being sent lies in the socket's own buffer
+// and is sent from there, piece by piece, without being copied again; the others wait as bytes.
 import type { UnixSocket } from '../../linux/unix-socket.js'
 
 interface Waiting {
   readonly bytes: Uint8Array
-  sent: number
-  fds: readonly number[]
+  readonly fds: readonly number[]
 }
 
 const nothing: readonly number[] = []
@@ -12,13 +12,20 @@ const nothing: readonly number[] = []
 export class Outbox {
   readonly #socket: UnixSocket
   readonly #waiting: Waiting[] = []
+  /** Of the first that waits: what was moved into the socket's buffer. */
+  #moved = 0
+  /** Of the socket's buffer: what is to be sent next. */
+  #from = 0
+  #end = 0
+  /** Go with the next byte. */
+  #fds = nothing
 
   constructor(socket: UnixSocket) {
     this.#socket = socket
   }
 
   get isEmpty(): boolean {
-    return this.#waiting.length === 0
+    return this.#from === this.#end && this.#waiting.length === 0
   }
 
   /** Room for a message of this size that can be sent without a copy; undefined where it has to wait its turn. */
@@ -29,36 +36,47 @@ export class Outbox {
 
   /** Sends what was made in `directRoom`. False: the other side is gone. */
   sendDirect(size: number, fds: readonly number[]): boolean {
-    const sent = this.#socket.send(0, size, fds)
-    if (sent.kind === 'closed') return false
-    const bytes = sent.kind === 'full' ? 0 : sent.bytes
-    if (bytes === size) return true
-    const rest = this.#socket.sendBuffer.slice(bytes, size)
-    // Descriptors travel with the first byte.
-    this.#waiting.push({ bytes: rest, sent: 0, fds: bytes === 0 ? fds : nothing })
-    return true
+    this.#from = 0
+    this.#end = size
+    this.#fds = fds
+    return this.flush() >= 0
   }
 
   add(bytes: Uint8Array, fds: readonly number[]): void {
-    this.#waiting.push({ bytes, sent: 0, fds })
+    this.#waiting.push({ bytes, fds })
   }
 
   /** Sends as much as fits. How many bytes went, or -1 where the other side is gone. */
   flush(): number {
     let total = 0
-    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
-      const room = this.#socket.sendBuffer
-      const part = first.bytes.subarray(first.sent, first.sent + room.byteLength)
-      room.set(part)
-      const sent = this.#socket.send(0, part.byteLength, first.fds)
+    while (this.#from < this.#end || this.#refill()) {
+      const sent = this.#socket.send(this.#from, this.#end - this.#from, this.#fds)
       if (sent.kind === 'closed') return -1
-      if (sent.kind === 'full') return total
+      if (sent.kind === 'full') break
       total += sent.bytes
-      first.sent += sent.bytes
-      first.fds = nothing
-      if (first.sent === first.bytes.byteLength) this.#waiting.shift()
-      else if (sent.bytes < part.byteLength) return total
+      this.#from += sent.bytes
+      // Descriptors travel with the first byte.
+      this.#fds = nothing
+      if (this.#from < this.#end) break
     }
     return total
+  }
+
+  /** Moves the next of what waits into the socket's buffer. Whether there was anything. */
+  #refill(): boolean {
+    const first = this.#waiting[0]
+    if (first === undefined) return false
+    const room = this.#socket.sendBuffer
+    const part = first.bytes.subarray(this.#moved, this.#moved + room.byteLength)
+    room.set(part)
+    this.#from = 0
+    this.#end = part.byteLength
+    this.#fds = this.#moved === 0 ? first.fds : nothing
+    this.#moved += part.byteLength
+    if (this.#moved === first.bytes.byteLength) {
+      this.#waiting.shift()
+      this.#moved = 0
+    }
+    return true
   }
 }

@@ -9,6 +9,10 @@ export class RequestQueue {
   readonly #waiting: ArrivedMessage[] = []
   #bytes = 0
 
+  get isEmpty(): boolean {
+    return this.#waiting.length === 0
+  }
+
   /** No more should be read from the socket. */
   get isFull(): boolean {
     return this.#waiting.length >= mostMessages || this.#bytes >= mostBytes

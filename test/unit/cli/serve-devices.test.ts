@@ -7,13 +7,16 @@ import { OfferedDevice, type ServingThread } from '../../../src/cli/serve/offere
 import { serveDevices } from '../../../src/cli/serve/serve-devices.js'
 import type { ServeEvent } from '../../../src/cli/serve/serve-event.js'
 import { QuiesceError } from '../../../src/errors/quiesce-error.js'
+import { resetFunction } from '../../../src/reset/reset-function.js'
+import { createSimulatedFunction } from '../../../src/sim/create-simulated-function.js'
 import type { ServerEvent } from '../../../src/vfio-user/server/server-event.js'
 import { recorder } from './terminal-recorder.js'
 
 const peer = { pid: 1, uid: 0, gid: 0 }
+const report = await resetFunction(createSimulatedFunction('flr'))
 
 /** A device of which the test says what its thread does. */
-function offered(name: string) {
+function offered(name: string, sharing?: string) {
   const told: ServeEvent[] = []
   let isListening = true
   const place = {
@@ -23,9 +26,8 @@ function offered(name: string) {
       isListening = false
     },
   }
-  const device = new OfferedDevice({ kind: 'sim', name, backend: 'auto', policy: {} }, place, (event) =>
-    told.push(event),
-  )
+  const order = { kind: 'sim', name, sharing, backend: 'auto', policy: {} } as const
+  const device = new OfferedDevice(order, place, (event) => told.push(event))
   let end: (reason?: string) => void = () => {}
   const ended = new Promise<string | undefined>((resolve) => {
     end = resolve
@@ -68,10 +70,10 @@ function serve(devices: readonly Offered[], started: () => void = () => {}) {
     {
       isLive: false,
       onServing: started,
-      start: async (order, _listener, onEvent) => {
+      start: async ({ devices: [order], onEvent }) => {
         const found = devices.find(({ device }) => device.order === order)
         assert.ok(found)
-        return found.start(onEvent)
+        return found.start((event) => onEvent(event, 0))
       },
     },
   )
@@ -89,7 +91,7 @@ describe('serving devices', () => {
     const [one, two] = [offered('one'), offered('two')]
     const status = await serve([one, two], () => {
       one.end('out of memory')
-      void one.device.failed().then(() => {
+      void one.device.gone().then(() => {
         assert.deepEqual(one.told, [{ kind: 'failed', reason: 'out of memory' }])
         assert.equal(one.isListening(), false)
         assert.equal(two.isListening(), true)
@@ -100,6 +102,60 @@ describe('serving devices', () => {
     assert.equal(status, exitStatus.failed)
     assert.deepEqual(one.kinds(), ['failed'])
     assert.deepEqual(two.kinds(), ['ending', 'ended'])
+  })
+
+  it('serves those that share something in one thread, and tells them apart', async () => {
+    const [one, other, two] = [offered('one', 'group'), offered('other'), offered('two', 'group')]
+    const started: string[][] = []
+    const { terminal } = recorder()
+    const status = await serveDevices([one.device, other.device, two.device], terminal, {
+      isLive: false,
+      allowUsers: [7],
+      onServing: () => process.kill(process.pid, 'SIGTERM'),
+      start: async ({ devices, listeners, allowUsers, onEvent }) => {
+        started.push(devices.map(({ name }) => name))
+        assert.equal(listeners.length, devices.length)
+        assert.deepEqual(allowUsers, [7])
+        for (const [index, { name }] of devices.entries()) {
+          onEvent({ kind: 'refused', command: name, errno: 22, reason: 'no' }, index)
+        }
+        return (devices.length > 1 ? one : other).thread
+      },
+    })
+    assert.equal(status, exitStatus.done)
+    assert.deepEqual(started, [['one', 'two'], ['other']])
+    for (const { device, told, kinds } of [one, other, two]) {
+      assert.deepEqual(kinds(), ['refused', 'ending', 'ended'])
+      assert.ok(told[0]?.kind === 'refused' && told[0].command === device.order.name)
+    }
+  })
+
+  it('gives a device back that the kernel wants, once no device of its thread has a client', async () => {
+    const [one, two, other] = [offered('one', 'group'), offered('two', 'group'), offered('other')]
+    const { terminal } = recorder()
+    const status = await serveDevices([one.device, two.device, other.device], terminal, {
+      isLive: false,
+      onServing: () => {},
+      start: async ({ devices, onEvent }) => {
+        if (devices.length === 1) return other.thread
+        setImmediate(async () => {
+          onEvent({ kind: 'connected', peer }, 1)
+          onEvent({ kind: 'release-requested' }, 0)
+          assert.equal(one.isListening(), true)
+          onEvent({ kind: 'reset-report', cause: 'disconnect', report }, 1)
+          onEvent({ kind: 'released', failure: undefined }, 1)
+          for (let time = 0; time < 2; time++) onEvent({ kind: 'release-requested' }, 0)
+          await two.device.gone()
+          assert.deepEqual([one.isListening(), two.isListening(), other.isListening()], [false, false, true])
+          other.end('enough')
+        })
+        return one.thread
+      },
+    })
+    assert.equal(status, exitStatus.failed)
+    assert.deepEqual(one.kinds(), [...Array(3).fill('release-requested'), 'ended'])
+    assert.deepEqual(two.kinds(), ['connected', 'reset-report', 'released', 'ended'])
+    assert.deepEqual(other.kinds(), ['failed'])
   })
 
   it('ends by itself when no thread is left', async () => {
@@ -142,8 +198,8 @@ describe('serving devices', () => {
     const served = serveDevices([one.device, two.device], terminal, {
       isLive: false,
       onServing: () => assert.fail('it does not serve'),
-      start: async (order, _listener, onEvent) => {
-        if (order === one.device.order) return one.start(onEvent)
+      start: async ({ devices: [order], onEvent }) => {
+        if (order === one.device.order) return one.start((event) => onEvent(event, 0))
         throw new QuiesceError('BUSY', 'Cannot open two: another has it')
       },
     })
@@ -158,11 +214,11 @@ describe('serving devices', () => {
     const status = await serveDevices([one.device], terminal, {
       isLive: false,
       onServing: () => assert.fail('it does not serve'),
-      start: async (_order, _listener, onEvent) => {
+      start: async ({ onEvent }) => {
         const arrived = new Promise((resolve) => process.once('SIGTERM', resolve))
         process.kill(process.pid, 'SIGTERM')
         await arrived
-        return one.start(onEvent)
+        return one.start((event) => onEvent(event, 0))
       },
     })
     assert.equal(status, exitStatus.done)
@@ -177,7 +233,7 @@ import { OfferedDevice } from ${module('serve/offered-device.js')}
 import { serveDevices } from ${module('serve/serve-devices.js')}
 import { processTerminal } from ${module('terminal.js')}
 const place = { path: '/nowhere', share: () => -1, [Symbol.dispose]: () => console.log('socket removed') }
-const device = new OfferedDevice({ kind: 'sim', name: 'sim:stuck', backend: 'auto', policy: {} }, place, ({ kind }) => {
+const device = new OfferedDevice({ kind: 'sim', name: 'sim:stuck', sharing: undefined, backend: 'auto', policy: {} }, place, ({ kind }) => {
   console.log(kind)
   if (kind === 'ending') process.kill(process.pid, 'SIGINT')
 })

@@ -6,7 +6,7 @@ import { UnixListener } from '../../../src/linux/unix-listener.js'
 import { UnixSocket } from '../../../src/linux/unix-socket.js'
 import { openVfioUserFunction } from '../../../src/vfio-user/client/vfio-user-function.js'
 import type { FakeTree } from '../host/fake-sysfs.js'
-import { fingerprint, knownDevicesMachine, passthroughMachine } from './machines.js'
+import { fingerprint, passthroughMachine } from './machines.js'
 import { runProgram } from './run-program.js'
 import { Serving, SocketFolder } from './serving.js'
 
@@ -24,11 +24,22 @@ const cases: readonly (readonly [typed: string, status: number, says: RegExp])[]
   ['serve sim:edu --socket ~/s --socket ~/t', 64, /Cannot serve 1 device at 2 sockets/],
   ['serve sim:edu sim:flr --socket ~/s --socket ~/s', 64, /Cannot serve two devices at .*\/s/],
   ['serve sim:edu --socket ~/missing/s', 64, /Cannot listen on .*\/missing\/s: there is no directory/],
+  ['serve sim:edu --socket=', 64, /Cannot listen at an empty path/],
+  ['serve sim:edu --socket ~/missing/', 64, /Cannot listen in .*\/missing\/: there is no such directory/],
   ['serve sim:edu --socket ~/file/s', 64, /Cannot listen on .*\/file\/s: there is no directory/],
   [`serve sim:edu --socket ~/${longName}`, 64, /its path must have 1 to 107 bytes/],
   ['serve sim:edu --socket ~/file', 73, /Cannot listen on .*\/file: it is there, and is no socket/],
   ['serve sim:edu --socket ~/busy', 73, /Cannot listen on .*\/busy: another process listens there/],
   ['serve sim:edu sim:flr --socket ~/s --socket ~/busy', 73, /another process listens there/],
+  ['serve sim:edu --socket ~/file --dry-run', 73, /Cannot listen on .*\/file: it is there, and is no socket/],
+  ['serve sim:edu --socket ~/busy --dry-run', 73, /Cannot listen on .*\/busy: another process listens there/],
+  [
+    'serve sim:edu --socket ~/s --allow-user no-such-user',
+    64,
+    /Cannot allow user "no-such-user": there is no such user/,
+  ],
+  ['serve sim:edu --socket ~/s --allow-user 4294967295', 64, /Cannot allow user "4294967295": there is no such user/],
+  ['serve sim:edu --socket ~/s --allow-user=', 64, /Cannot allow user "": there is no such user/],
   // Nobody may make a file there, whoever it is.
   ['serve sim:edu --socket /sys/s', 77, /Cannot listen on \/sys\/s: bind failed with (EPERM|EACCES)/],
   ['serve sim:edu --socket ~/s --methods flr', 64, /Cannot use --methods "flr"/],
@@ -72,13 +83,6 @@ describe('quiesce serve refuses', () => {
       )
     })
   }
-
-  it('two devices of one IOMMU group, which would reach the memory of each other’s client', () => {
-    using shared = knownDevicesMachine()
-    const run = runProgram(['serve', '07:00.0', '07:00.1', '--socket', folder.path, '--sysroot', shared.root])
-    assert.equal(run.status, 69)
-    assert.match(run.stderr, /Cannot serve 0000:07:00\.0 and 0000:07:00\.1: both are in IOMMU group 14/)
-  })
 })
 
 describe('quiesce serve --dry-run', () => {
@@ -94,6 +98,37 @@ describe('quiesce serve --dry-run', () => {
     const planned = JSON.parse(runProgram([...args, '--json']).stdout)
     assert.equal(planned.schema, 'quiesce.serve/1')
     assert.deepEqual([planned.event, planned.socket], ['planned', folder.at('0000:01:00.0.sock')])
+  })
+
+  it('says that a socket that was left behind would be replaced, and leaves it there', async () => {
+    using folder = new SocketFolder()
+    const path = folder.at('socket')
+    {
+      await using killed = new Serving(['sim:edu', '--socket', path, '--json'])
+      await killed.event('serving')
+      killed.signal('SIGKILL')
+    }
+    const before = lstatSync(path).ino
+    const args = ['serve', 'sim:edu', '--socket', path, '--dry-run']
+    assert.match(runProgram(args).stdout, /would be served at .*, in place of a socket that nobody listens on;/)
+    assert.equal(JSON.parse(runProgram([...args, '--json']).stdout).replaces, true)
+    assert.equal(lstatSync(path).ino, before)
+  })
+
+  it('of a socket that is in use refuses, and who listens there does not notice', async () => {
+    using folder = new SocketFolder()
+    const path = folder.at('socket')
+    await using serving = new Serving(['sim:edu', '--socket', path, '--json'])
+    await serving.event('serving')
+    for (const more of [['--dry-run'], []]) {
+      const run = runProgram(['serve', 'sim:flr', '--socket', path, ...more])
+      assert.equal(run.status, 73)
+      assert.match(run.stderr, /another process listens there\n {2}hint: /)
+    }
+    using fn = openVfioUserFunction(path)
+    assert.equal(fn.config.read(0, 4), 0x11e8_1234)
+    await serving.event('agreed')
+    assert.deepEqual(serving.kinds(), ['serving', 'connected', 'agreed'])
   })
 })
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { LiveLines } from '../../../src/cli/live-lines.js'
 import { serveSchema } from '../../../src/cli/schemas/serve-schema.js'
+import { DeliveredInterrupts } from '../../../src/cli/serve/delivered-interrupts.js'
 import { eventToJson } from '../../../src/cli/serve/event-json.js'
 import { EventLimit } from '../../../src/cli/serve/event-limit.js'
 import { eventToWords } from '../../../src/cli/serve/event-words.js'
@@ -16,10 +17,10 @@ const report = await resetFunction(createSimulatedFunction('edu'))
 
 /** One of each kind. */
 const events: readonly ServeEvent[] = [
-  { kind: 'planned', socket: '/run/x' },
+  { kind: 'planned', socket: '/run/x', replaces: true },
   { kind: 'serving', socket: undefined },
   { kind: 'connected', peer },
-  { kind: 'turned-away', peer },
+  { kind: 'turned-away', peer, reason: 'it has a client' },
   {
     kind: 'agreed',
     terms: {
@@ -39,6 +40,9 @@ const events: readonly ServeEvent[] = [
   { kind: 'refused', command: 'DMA_MAP', errno: 22, reason: 'no' },
   { kind: 'reset', cause: 'client', ok: false, reason: 'the reset ended as lost' },
   { kind: 'reset-report', cause: 'guest', report },
+  { kind: 'reset-report', cause: 'companion', report },
+  { kind: 'release-requested' },
+  { kind: 'cut-off', by: '0000:01:00.0' },
   { kind: 'access-failed', region: 7, offset: 0x40n, reason: 'gone' },
   { kind: 'memory-out-of-reach', address: 0x10_0000n, size: 0x2000_0000n },
   { kind: 'suppressed', of: 'refused', count: 12 },
@@ -123,30 +127,49 @@ describe('the status line', () => {
   const idle = { device: 'sim:edu', client: undefined, resets: 0, verdict: undefined, failure: undefined }
 
   it('says that nobody is there', () => {
-    assert.equal(statusLine(idle, { messagesPerSecond: undefined, counts: {} }), 'sim:edu  no client')
+    assert.equal(statusLine(idle, { messagesPerSecond: undefined, counts: {}, delivered: 0 }), 'sim:edu  no client')
   })
 
   it('has the client, messages, memory, interrupts, and resets with the last verdict', () => {
     const counts = { dmaMaps: 3, dmaBytes: 1.5 * 2 ** 30, msix: 4, msi: 0, signalled: 7 }
     const line = statusLine(
       { ...idle, client: process.pid, resets: 2, verdict: 'clean' },
-      { messagesPerSecond: 1234.4, counts },
+      { messagesPerSecond: 1234.4, counts, delivered: 0 },
     )
     assert.match(line, new RegExp(`^sim:edu {2}client ${process.pid} \\S+ {2}1234 messages/s {2}`))
     assert.match(line, /DMA 1\.5 GiB in 3 maps {2}interrupts msix 4, 7 sent {2}resets 2, last clean$/)
   })
 
-  it('counts no interrupts that the kernel delivers by itself', () => {
+  it('has the interrupts that the kernel delivers by itself', () => {
     const counts = { dmaMaps: 1, dmaBytes: 4096, msi: 1 }
-    const line = statusLine({ ...idle, client: 0 }, { messagesPerSecond: 0, counts })
-    assert.match(line, /0 messages\/s {2}DMA 4 KiB in 1 map {2}interrupts msi 1$/)
+    const line = statusLine({ ...idle, client: 0 }, { messagesPerSecond: 0, counts, delivered: 5 })
+    assert.match(line, /0 messages\/s {2}DMA 4 KiB in 1 map {2}interrupts msi 1, 5 delivered$/)
   })
 
   it('says what failed', () => {
     assert.equal(
-      statusLine({ ...idle, failure: 'out of memory' }, { messagesPerSecond: 1, counts: {} }),
+      statusLine({ ...idle, failure: 'out of memory' }, { messagesPerSecond: 1, counts: {}, delivered: 0 }),
       'sim:edu  failed: out of memory',
     )
+  })
+})
+
+describe('interrupts that the kernel delivered', () => {
+  it('are counted from when one begins to look, though vectors are given up and set up anew', () => {
+    const [edu, nvme] = ['0000:01:00.0', '0000:02:00.0']
+    let now = [{ number: 24, count: 100, devices: [edu] }]
+    const delivered = new DeliveredInterrupts(() => now)
+    assert.equal(delivered.of(edu), 0)
+    const look = (...counts: typeof now): number[] => {
+      now = counts
+      delivered.update()
+      return [delivered.of(edu), delivered.of(nvme)]
+    }
+    assert.deepEqual(look({ number: 24, count: 103, devices: [edu] }), [3, 0])
+    assert.deepEqual(look({ number: 24, count: 2, devices: [edu] }), [5, 0])
+    assert.deepEqual(look(), [5, 0])
+    assert.deepEqual(look({ number: 24, count: 7, devices: [nvme] }), [5, 7])
+    assert.deepEqual(look({ number: 24, count: 9, devices: [edu, edu, nvme] }), [14, 16])
   })
 })
 

@@ -3,7 +3,8 @@ import { ftruncateSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { FileBytes, isSealed } from '../../../src/linux/file-bytes.js'
+import { FileBytes } from '../../../src/linux/file-bytes.js'
+import { isSealed } from '../../../src/linux/passed-file.js'
 import { SharedMemory } from '../../../src/linux/shared-memory.js'
 
 describe('the bytes of a file', () => {

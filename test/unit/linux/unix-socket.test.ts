@@ -1,15 +1,32 @@
 import assert from 'node:assert/strict'
-import { fstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  fstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { EventFd } from '../../../src/linux/eventfd.js'
+import { libc } from '../../../src/linux/libc.js'
 import { SharedMemory } from '../../../src/linux/shared-memory.js'
-import { isEventfd, mayBlock, signalEventfd } from '../../../src/linux/signal-eventfd.js'
-import { passedListeners, UnixListener } from '../../../src/linux/unix-listener.js'
+import { isEventfd, signalEventfd, takeEventfd } from '../../../src/linux/signal-eventfd.js'
+import { lookAtSocket, passedListeners, UnixListener } from '../../../src/linux/unix-listener.js'
 import { adoptSocket, closeDescriptors, UnixSocket } from '../../../src/linux/unix-socket.js'
 
 const size = 1 << 16
+
+/** As a client could at any moment: the flag is that of the open file, not of a descriptor. */
+function setBlocking(fd: number): void {
+  const setFlags = 4
+  assert.equal(libc().fcntl(fd, setFlags, 0), 0)
+}
 
 const openDescriptors = (): number => readdirSync('/proc/self/fd').length
 
@@ -127,7 +144,52 @@ describe('a listener', () => {
       writeFileSync(file, 'precious')
       assert.throws(() => UnixListener.listen(file), { code: 'BUSY' })
       assert.equal(readFileSync(file, 'utf8'), 'precious')
-      assert.ok(listener.accept(size) !== undefined)
+      assert.equal(listener.accept(size), undefined, 'nobody who only looks is a client')
+    })
+  })
+  it('tells a place that is free from one that is in use, one that was left behind, and one that is something else', () => {
+    withFolder((folder) => {
+      const [used, file] = [join(folder, 'used'), join(folder, 'file')]
+      using listener = UnixListener.listen(used)
+      writeFileSync(file, '')
+      // As a process leaves it that is killed: renamed, so that closing it does not find it.
+      const gone = UnixListener.listen(join(folder, 'gone'))
+      renameSync(join(folder, 'gone'), join(folder, 'stale'))
+      gone[Symbol.dispose]()
+      assert.deepEqual(
+        ['nothing', 'used', 'stale', 'file'].map((name) => lookAtSocket(join(folder, name))),
+        ['free', 'in-use', 'stale', 'no-socket'],
+      )
+      assert.throws(() => lookAtSocket(join(file, 'below')), { name: 'QuiesceError' })
+      assert.equal(listener.accept(size), undefined)
+      using again = UnixListener.listen(join(folder, 'stale'))
+      assert.equal(again.accept(size), undefined)
+    })
+  })
+  it('does not take away what somebody else has put in its place', () => {
+    withFolder((folder) => {
+      const path = join(folder, 's')
+      const listener = UnixListener.listen(path)
+      renameSync(path, join(folder, 'moved'))
+      using other = UnixListener.listen(path)
+      listener[Symbol.dispose]()
+      using client = UnixSocket.connect(path, size)
+      assert.ok(client.isOpen)
+      using accepted = other.accept(size)
+      assert.ok(accepted !== undefined)
+    })
+  })
+  it('belongs to another user, or is for everybody, where it should', () => {
+    withFolder((folder) => {
+      using open = UnixListener.listen(join(folder, 'open'), { isOpen: true })
+      assert.equal(open.accept(size), undefined)
+      assert.equal(statSync(join(folder, 'open')).mode & 0o777, 0o666)
+      using given = UnixListener.listen(join(folder, 'given'), { owner: 65534 })
+      assert.equal(given.accept(size), undefined)
+      const { uid, mode } = statSync(join(folder, 'given'))
+      // Only root can give files away.
+      const isRoot = process.geteuid?.() === 0
+      assert.deepEqual([uid, mode & 0o777], isRoot ? [65534, 0o600] : [process.geteuid?.(), 0o666])
     })
   })
   it('a path that is too long is refused', () => {
@@ -152,12 +214,29 @@ describe('an eventfd of somebody else', () => {
     assert.equal(isEventfd(eventfd.fd), true)
     assert.equal(isEventfd(memory.fd), false)
     assert.equal(isEventfd(1_000_000), false)
-    assert.equal(mayBlock(eventfd.fd), false)
   })
   it('counts signals, and a full one is left as it is', () => {
     using eventfd = new EventFd()
-    signalEventfd(eventfd.fd, false)
-    signalEventfd(eventfd.fd, true)
+    signalEventfd(eventfd.fd)
+    signalEventfd(eventfd.fd)
     assert.equal(eventfd.take(), 2n)
+    writeSync(eventfd.fd, new Uint8Array(new BigUint64Array([2n ** 64n - 2n]).buffer))
+    signalEventfd(eventfd.fd)
+    assert.ok(eventfd.take() >= 2n ** 64n - 2n)
+  })
+  it('more signals than the kernel is asked for at once are all there', () => {
+    using eventfd = new EventFd()
+    for (let round = 0; round < 1000; round++) signalEventfd(eventfd.fd)
+    assert.equal(eventfd.take(), 1000n)
+  })
+  it('one that blocks, full for a write and empty for a read, holds nobody up', () => {
+    using eventfd = new EventFd()
+    setBlocking(eventfd.fd)
+    assert.equal(takeEventfd(eventfd.fd), 0n)
+    writeSync(eventfd.fd, new Uint8Array(new BigUint64Array([2n ** 64n - 2n]).buffer))
+    signalEventfd(eventfd.fd)
+    signalEventfd(eventfd.fd)
+    assert.ok(takeEventfd(eventfd.fd) >= 2n ** 64n - 2n)
+    assert.equal(takeEventfd(eventfd.fd), 0n)
   })
 })

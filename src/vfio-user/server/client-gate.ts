@@ -1,0 +1,13 @@
+import type { PeerCredentials } from '../../linux/unix-socket.js'
+
+/** Which clients are let in, and when, for a device that shares something with others. */
+export interface ClientGate {
+  /** Something is under way that no client should meet. Settles when it is over. */
+  readonly busy: Promise<void> | undefined
+  /** A client has come: undefined where it is let in, else why it is not. */
+  enter(peer: PeerCredentials): string | undefined
+  /** It is gone, and what it left is about to be cleared up. */
+  leaving(): void
+  /** Nothing of it is left. */
+  left(): void
+}
