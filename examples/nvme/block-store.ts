@@ -1,23 +1,26 @@
 // Where the blocks are. What is under way is counted, because a reset takes nothing back that the kernel already has: a
 // controller starts anew only once the last user's writes are in the file, so that none of them overtakes a new one.
 import { type FileHandle, open } from 'node:fs/promises'
+import { punchHole } from '../../src/linux/punch-hole.js'
 
 const zeroes = new Uint8Array(1 << 20)
 
 export class BlockStore implements AsyncDisposable {
   readonly size: bigint
   readonly #file: FileHandle
+  readonly #giveBack: typeof punchHole
   #underWay = 0
   #waiting: (() => void)[] = []
 
-  /** Opens a file, whose size is that of the disk. */
-  static async open(path: string): Promise<BlockStore> {
+  /** Opens a file, whose size is that of the disk. `giveBack` makes holes in it, and says whether it could. */
+  static async open(path: string, giveBack = punchHole): Promise<BlockStore> {
     const file = await open(path, 'r+')
-    return new BlockStore(file, (await file.stat({ bigint: true })).size)
+    return new BlockStore(file, (await file.stat({ bigint: true })).size, giveBack)
   }
 
-  private constructor(file: FileHandle, size: bigint) {
+  private constructor(file: FileHandle, size: bigint, giveBack: typeof punchHole) {
     this.#file = file
+    this.#giveBack = giveBack
     this.size = size
   }
 
@@ -35,6 +38,15 @@ export class BlockStore implements AsyncDisposable {
       for (let done = 0; done < length && !signal.aborted; done += zeroes.length) {
         await this.write(offset + BigInt(done), zeroes.subarray(0, Math.min(zeroes.length, length - done)))
       }
+    })
+  }
+
+  /** Gives a range back to the file system, where that can be; it reads as zeros in any case. */
+  discard(offset: bigint, length: bigint, signal: AbortSignal): Promise<void> {
+    return this.#counted(async () => {
+      if (length === 0n || signal.aborted) return
+      if (!(await this.#giveBack(this.#file.fd, Number(offset), Number(length))))
+        await this.zero(offset, Number(length), signal)
     })
   }
 

@@ -70,7 +70,7 @@ export class EnabledController {
     else if (!queue.ring(head)) this.#tell(doorbellError.invalidValue)
     else {
       if (![...this.completions.values()].some((each) => each.hasNews)) this.session.lowerIntx()
-      void this.#flush(queue)
+      void this.#flush(queue).then(() => this.#fetchEverywhere())
     }
   }
 
@@ -103,6 +103,8 @@ export class EnabledController {
     if (queue.isFetching) return
     queue.isFetching = true
     while (!queue.isEmpty && !queue.isDeleted && !this.session.isOver && this.#inFlight < limits.commandsInFlight) {
+      // A host that takes no answers gets no more of them: they would pile up here.
+      if (queue.completions.backlog >= limits.commandsInFlight) break
       const room = limits.commandsInFlight - this.#inFlight
       this.#inFlight += room
       const commands = await queue.fetch(this.session, room)
@@ -123,6 +125,10 @@ export class EnabledController {
     queue.underWay--
     if (outcome !== 'kept') await this.#answer(queue, command, outcome)
     for (const resolve of this.#answered.splice(0)) resolve()
+    this.#fetchEverywhere()
+  }
+
+  #fetchEverywhere(): void {
     for (const each of this.submissions.values()) if (!each.isEmpty) void this.#fetch(each)
   }
 

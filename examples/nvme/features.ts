@@ -4,6 +4,7 @@ import { type Outcome, status } from './entries.js'
 import { limits } from './limits.js'
 
 const numberOfQueues = 0x07
+const volatileWriteCache = 0x06
 
 /** What each reads after a reset. Both counts of Number of Queues are 0-based. */
 const defaults: ReadonlyMap<number, number> = new Map([
@@ -11,7 +12,7 @@ const defaults: ReadonlyMap<number, number> = new Map([
   [0x02, 0], // Power Management
   [0x04, 0x015f], // Temperature Threshold: 351 K
   [0x05, 0], // Error Recovery
-  [0x06, 1], // Volatile Write Cache
+  [volatileWriteCache, 1],
   [numberOfQueues, (limits.ioQueues - 1) * 0x1_0001],
   [0x08, 0], // Interrupt Coalescing
   [0x09, 0], // Interrupt Vector Configuration
@@ -48,6 +49,11 @@ export class Features {
     const most = limits.ioQueues - 1
     this.#values.set(id, ((Math.min(completion, most) << 16) | Math.min(submission, most)) >>> 0)
     return this.get(id, select.current)
+  }
+
+  /** Whether what is written may wait for a Flush (5.21.1.6). */
+  get hasWriteCache(): boolean {
+    return ((this.#values.get(volatileWriteCache) ?? 1) & 1) === 1
   }
 
   /** How many queues of each kind the host may create. */

@@ -55,6 +55,8 @@ function namespaceData({ store, serial }: EnabledController): DataView {
   const view = page()
   const blocks = store.size / BigInt(limits.blockSize)
   for (const at of [0, 8, 16]) view.setBigUint64(at, blocks, true) // size, capacity, utilization
+  // DLFEAT: what is deallocated reads as zeros, and Write Zeroes can deallocate.
+  view.setUint8(33, 0x09)
   new Uint8Array(view.buffer).set(uniqueIdentifier(serial), 104)
   view.setUint8(130, Math.log2(limits.blockSize)) // LBA format 0
   return view

@@ -6,7 +6,8 @@ import { fromHost, toHost } from './prp.js'
 
 const everyNamespace = 0xffff_ffff
 const forceUnitAccess = 1 << 30
-const deallocate = 1 << 2
+/** Of Dataset Management (6.7.1.2.1), and of Write Zeroes (6.18). */
+const deallocate = { dataset: 1 << 2, zeroes: 1 << 25 } as const
 
 interface Extent {
   readonly offset: bigint
@@ -41,7 +42,9 @@ async function flushed({ store }: EnabledController): Promise<Outcome> {
   return { status: await onMedium(store.flush(), status.writeFault) }
 }
 
-const isForced = (command: Command): boolean => (command.dword12 & forceUnitAccess) !== 0
+/** Whether what is written has to be on the medium before the answer: the host says so, or has turned the cache off. */
+const isForced = ({ features }: EnabledController, command: Command): boolean =>
+  (command.dword12 & forceUnitAccess) !== 0 || !features.hasWriteCache
 
 const read: CommandHandler = async (controller, command) => {
   const extent = extentOf(controller, command)
@@ -61,31 +64,48 @@ const write: CommandHandler = async (controller, command) => {
   // What came too late for this session is not written either.
   if (brought !== status.success || controller.session.isOver) return { status: brought }
   const written = await onMedium(controller.store.write(extent.offset, bytes), status.writeFault)
-  return written === status.success && isForced(command) ? flushed(controller) : { status: written }
+  return written === status.success && isForced(controller, command) ? flushed(controller) : { status: written }
 }
 
 const writeZeroes: CommandHandler = async (controller, command) => {
   const extent = extentOf(controller, command)
   if ('status' in extent) return extent
   const { session, store } = controller
-  const written = await onMedium(store.zero(extent.offset, extent.length, session.signal), status.writeFault)
-  return written === status.success && isForced(command) ? flushed(controller) : { status: written }
+  const { offset, length } = extent
+  const work =
+    (command.dword12 & deallocate.zeroes) === 0
+      ? store.zero(offset, length, session.signal)
+      : store.discard(offset, BigInt(length), session.signal)
+  const written = await onMedium(work, status.writeFault)
+  return written === status.success && isForced(controller, command) ? flushed(controller) : { status: written }
 }
 
 const flush: CommandHandler = (controller, { namespaceId }) =>
   namespaceId === 1 || namespaceId === everyNamespace ? flushed(controller) : { status: status.invalidNamespace }
 
-/** Hints (6.7). A file gives no blocks back through Node, so a deallocated block keeps what was in it. */
-const datasetManagement: CommandHandler = async ({ session, store }, command) => {
+/**
+ * 6.7. Of its hints one is taken: what is deallocated is given back to the file system, and reads as zeros (DLFEAT says so).
+ * Ranges are looked at before the first of them is touched.
+ */
+const datasetManagement: CommandHandler = async (controller, command) => {
+  const { session, store } = controller
   if (command.namespaceId !== 1) return { status: status.invalidNamespace }
   const bytes = new Uint8Array(((command.dword10 & 0xff) + 1) * DatasetRange.size)
   const brought = await fromHost(session.dma, command, bytes)
-  if (brought !== status.success || (command.dword11 & deallocate) === 0) return { status: brought }
-  for (let at = 0; at < bytes.length; at += DatasetRange.size) {
-    const { start, blocks } = DatasetRange.decode(bytes, at)
-    if (!isInside(store.size, start, blocks)) return { status: status.lbaOutOfRange }
+  if (brought !== status.success || (command.dword11 & deallocate.dataset) === 0) return { status: brought }
+  const ranges = Array.from({ length: bytes.length / DatasetRange.size }, (_, i) =>
+    DatasetRange.decode(bytes, i * DatasetRange.size),
+  )
+  if (!ranges.every(({ start, blocks }) => isInside(store.size, start, blocks))) return { status: status.lbaOutOfRange }
+  for (const { start, blocks } of ranges) {
+    const [offset, length] = [start, BigInt(blocks)].map((count) => count * BigInt(limits.blockSize)) as [
+      bigint,
+      bigint,
+    ]
+    const given = await onMedium(store.discard(offset, length, session.signal), status.writeFault)
+    if (given !== status.success) return { status: given }
   }
-  return done
+  return controller.features.hasWriteCache ? done : flushed(controller)
 }
 
 /** By opcode. */

@@ -73,6 +73,11 @@ export class CompletionQueue {
     this.vector = vector
   }
 
+  /** How many answers wait for room. */
+  get backlog(): number {
+    return this.#waiting.length
+  }
+
   /** Whether the host has not yet taken everything out. */
   get hasNews(): boolean {
     return this.#head !== this.#tail

@@ -11,6 +11,7 @@ export function entropyDevice(random: (bytes: number) => Uint8Array): PciDevice 
       type: 4,
       classCode: 0xff0000,
       queueSizes: [64],
+      migration: 'stateless',
       serve: (_queue, request) => request.write(random(Math.min(request.writable, most))),
     }),
   )

@@ -15,6 +15,19 @@ export interface CapabilityDeclaration {
   readonly id: number
   readonly length: number
   readonly fields: readonly CapabilityField[]
+  /** Makes these fields a window into the function's BARs. */
+  readonly barWindow?: BarWindowFields
+}
+
+/**
+ * Where the fields of a window are, by their offsets in the capability: which BAR (a byte), and where and how long
+ * (dwords). Reading or writing `data` (a dword) is an access there.
+ */
+export interface BarWindowFields {
+  readonly bar: number
+  readonly offset: number
+  readonly length: number
+  readonly data: number
 }
 
 export interface ExtendedCapabilityDeclaration extends CapabilityDeclaration {

@@ -22,6 +22,11 @@ function place(capabilities: readonly CapabilityDeclaration[], first: number): n
   return offsets
 }
 
+/** Where each capability of the list lies. */
+export function capabilityOffsets({ capabilities }: ConfigDeclaration): readonly number[] {
+  return place(capabilities, firstCapability)
+}
+
 /** The low bits of a BAR that say what it is. */
 export function flagsOf(bar: BarDeclaration): number {
   return barFlags[bar.kind] | (bar.prefetchable === true ? prefetchableFlag : 0)
@@ -36,7 +41,7 @@ function declareFields(registers: ConfigRegisters, at: number, capability: Capab
 /** Builds the registers of a function as they are after a reset: BARs without addresses, everything disabled. */
 export function layoutConfig(declaration: ConfigDeclaration): ConfigRegisters {
   const { bars, capabilities, extendedCapabilities = [], isVirtualFunction = false } = declaration
-  const offsets = place(capabilities, firstCapability)
+  const offsets = capabilityOffsets(declaration)
   const registers = new ConfigRegisters(
     declaration.size,
     new Map(capabilities.map((capability, i) => [capability.id, offsets[i] ?? 0])),

@@ -1,4 +1,5 @@
 import type { AccessWidth } from '../function/config-space.js'
+import { checksum } from './checksum.js'
 
 /** Raw config space: bytes, which bits of them a write reaches, and what they read after a reset. */
 export class ConfigRegisters {
@@ -54,6 +55,19 @@ export class ConfigRegisters {
   /** Every byte as it is now. */
   snapshot(): Uint8Array {
     return this.#bytes.slice()
+  }
+
+  /** A number that other registers than these hardly have: values after a reset, and what a write reaches. */
+  get fingerprint(): number {
+    return [this.#initial, this.#writable, this.#clearedByOne].reduce((sum, bytes) => checksum(bytes, sum), 0)
+  }
+
+  /** Takes from a snapshot what a write could have made of it; everything else is as after a reset. */
+  restore(snapshot: Uint8Array): void {
+    for (let at = 0; at < this.size; at++) {
+      const writable = this.#writable[at] ?? 0
+      this.#bytes[at] = ((this.#initial[at] ?? 0) & ~writable) | ((snapshot[at] ?? 0) & writable)
+    }
   }
 
   /** Back to what every register reads after a reset. */

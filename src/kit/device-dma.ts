@@ -8,6 +8,8 @@ export interface DmaGate {
   readonly memory: ClientMemory | undefined
   /** Whether a request may leave: Bus Master on, in D0, and the session not over. */
   readonly isOpen: boolean
+  /** While requests are held back, for a device that is being carried elsewhere: until then they wait. */
+  readonly held: Promise<void> | undefined
   /** A request by message begins (1), or has been answered (-1). */
   pending(change: 1 | -1): void
 }
@@ -28,10 +30,10 @@ export class DeviceDma {
   /**
    * The client's own bytes, to be read or written at once: they are the device's until it next awaits anything. What is
    * written is to be told by `markDirty`. Undefined where the range is not shared in one piece, or the device may not
-   * reach it.
+   * reach it, or not now: `read` and `write` then wait until it may.
    */
   view(address: bigint, size: number, access: 'read' | 'write'): Uint8Array | undefined {
-    return this.#reach(address, size)?.view(address, size, access)
+    return this.#gate.held === undefined ? this.#reach(address, size)?.view(address, size, access) : undefined
   }
 
   /** Bytes were written through a view. */
@@ -63,13 +65,15 @@ export class DeviceDma {
       this.markDirty(address, from.length)
       return true
     }
-    this.#writes++
-    try {
-      return await this.#inParts(address, from, (memory, at, part) => memory.write(at, part))
-    } finally {
-      this.#writes--
-      if (this.#writes === 0) for (const resolve of this.#drained.splice(0)) resolve()
-    }
+    return this.#inParts(address, from, async (memory, at, part) => {
+      this.#writes++
+      try {
+        await memory.write(at, part)
+      } finally {
+        this.#writes--
+        if (this.#writes === 0) for (const resolve of this.#drained.splice(0)) resolve()
+      }
+    })
   }
 
   /** Resolves once the client has answered every write that was sent to it: after that, none lands any more. */
@@ -90,6 +94,7 @@ export class DeviceDma {
     for (let done = 0; done < bytes.length; done += partSize) {
       const part = bytes.subarray(done, done + partSize)
       const here = address + BigInt(done)
+      while (this.#gate.held !== undefined) await this.#gate.held
       const memory = this.#reach(here, part.length)
       if (memory === undefined) return false
       this.#gate.pending(1)

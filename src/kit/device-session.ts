@@ -9,11 +9,14 @@ export interface SessionPort {
   readonly memory: ClientMemory | undefined
   /** Whether a request of the device leaves it: in D0, with Bus Master on. */
   readonly mayMaster: boolean
+  /** While the function is stopped: until it runs again. */
+  readonly held: Promise<void> | undefined
   /** What a signal would be now. */
   readonly interruptKind: BusInterruptKind
   pending(change: 1 | -1): void
   raise(vector: number): void
   lowerIntx(): void
+  barMemory(bar: number): Uint8Array | undefined
 }
 
 export class DeviceSession {
@@ -35,6 +38,9 @@ export class DeviceSession {
       },
       get isOpen() {
         return !session.isOver && port.mayMaster
+      },
+      get held() {
+        return session.isOver ? undefined : port.held
       },
       pending: (change) => port.pending(change),
     })
@@ -67,6 +73,14 @@ export class DeviceSession {
   /** Takes the INTx line back. */
   lowerIntx(): void {
     if (!this.isOver) this.#port.lowerIntx()
+  }
+
+  /**
+   * The memory that clients map of a BAR, as it was declared. Like `dma.view`: it is the device's until it next awaits
+   * anything, and clients change it at any time. Undefined once the session is over, and where there is none.
+   */
+  barMemory(bar: number): Uint8Array | undefined {
+    return this.isOver ? undefined : this.#port.barMemory(bar)
   }
 
   /** A session within this one, for a part of the device that is reset by itself: a controller that is enabled. */

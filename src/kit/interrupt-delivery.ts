@@ -6,12 +6,19 @@ import { Status } from '../pci/status.js'
 import type { BusClient, BusInterruptKind } from './bus-function.js'
 import type { FunctionRegisters } from './function-registers.js'
 
+export interface SavedInterrupts {
+  readonly isIntxHigh: boolean
+  readonly pending: readonly number[]
+}
+
 export class InterruptDelivery {
   readonly #registers: FunctionRegisters
   readonly #client: () => BusClient | undefined
   /** Messages that the client could not take yet: VMMs take all vectors away for a moment to add one. */
   readonly #pending = new Set<number>()
   #isIntxHigh = false
+  /** Nothing is signalled now; it is kept for later. */
+  #isHeld = false
 
   constructor(registers: FunctionRegisters, client: () => BusClient | undefined) {
     this.#registers = registers
@@ -38,7 +45,7 @@ export class InterruptDelivery {
     }
     if (!mayMaster || vector >= this.#registers.vectors(kind)) return
     const sent = kind === 'msi' ? vector % this.#registers.msiAllowed : vector
-    if (this.#client()?.signal(kind, sent) !== true) this.#pending.add(sent)
+    if (!this.#signal(kind, sent)) this.#pending.add(sent)
   }
 
   lowerIntx(): void {
@@ -53,12 +60,49 @@ export class InterruptDelivery {
       this.#deliverIntx()
       return
     }
-    for (const vector of [...this.#pending]) if (this.#client()?.signal(kind, vector)) this.#pending.delete(vector)
+    for (const vector of [...this.#pending]) if (this.#signal(kind, vector)) this.#pending.delete(vector)
+  }
+
+  /** Keeps every signal until `release`. */
+  hold(): void {
+    this.#isHeld = true
+  }
+
+  release(): void {
+    this.#isHeld = false
+    this.retry()
+  }
+
+  /** What waits to be signalled: whether INTx is high, then the vectors, each as two bytes. */
+  save(): Uint8Array {
+    const words = [this.#isIntxHigh ? 1 : 0, ...this.#pending]
+    return new Uint8Array(words.flatMap((word) => [word & 0xff, word >> 8]))
+  }
+
+  /** What `save` gave, of a function with so many vectors at most; undefined if it is nothing of that kind. */
+  static decode(bytes: Uint8Array, vectors: number): SavedInterrupts | undefined {
+    if (bytes.length < 2 || bytes.length % 2 !== 0) return undefined
+    const [line = 0, ...pending] = Array.from({ length: bytes.length / 2 }, (_, i) => {
+      return (bytes[2 * i] ?? 0) | ((bytes[2 * i + 1] ?? 0) << 8)
+    })
+    const isPossible = line <= 1 && pending.length <= vectors && pending.every((vector) => vector < vectors)
+    return isPossible ? { isIntxHigh: line === 1, pending } : undefined
+  }
+
+  /** Goes on with what was saved. Config space is restored before. */
+  restore({ isIntxHigh, pending }: SavedInterrupts): void {
+    this.reset()
+    for (const vector of pending) this.#pending.add(vector)
+    this.#setIntx(isIntxHigh)
   }
 
   reset(): void {
     this.#pending.clear()
     this.#isIntxHigh = false
+  }
+
+  #signal(kind: BusInterruptKind, vector: number): boolean {
+    return !this.#isHeld && this.#client()?.signal(kind, vector) === true
   }
 
   #setIntx(high: boolean): void {
@@ -69,6 +113,6 @@ export class InterruptDelivery {
 
   #deliverIntx(): void {
     if (!this.#isIntxHigh || (this.#registers.command & Command.mask('intxDisable')) !== 0) return
-    this.#client()?.signal('intx', 0)
+    this.#signal('intx', 0)
   }
 }

@@ -4,6 +4,7 @@ import { MsixPba, MsixTable, msixOffset } from '../pci/capabilities/msix.js'
 import { capabilityId } from '../pci/capability-ids.js'
 import type { RegisterWidth } from './device-model.js'
 import type { FunctionRegisters } from './function-registers.js'
+import { loadRegister, storeRegister } from './register-bytes.js'
 
 const entrySize = 16
 /** Vector Control is the last dword of an entry; its bit 0 masks, and is 1 after a reset. */
@@ -13,12 +14,6 @@ interface Place {
   readonly bar: number
   readonly start: number
   readonly size: number
-}
-
-const loadBits = (bytes: Uint8Array, offset: number, width: number): bigint => {
-  let value = 0n
-  for (let i = width - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[offset + i] ?? 0)
-  return value
 }
 
 export class MsixWindow {
@@ -54,22 +49,39 @@ export class MsixWindow {
     for (let at = vectorControl; at < this.#entries.length; at += entrySize) this.#entries[at] = 1
   }
 
+  /** Whether any of it lies in this part of a BAR. */
+  isWithin(bar: number, offset: number, size: number): boolean {
+    return [this.#table, this.#pba].some(
+      (place) => place.bar === bar && place.start < offset + size && offset < place.start + place.size,
+    )
+  }
+
+  /** The table as it is now. */
+  save(): Uint8Array {
+    return this.#entries.slice()
+  }
+
+  /** Takes a table that `save` gave. False if it is of another size. */
+  restore(entries: Uint8Array): boolean {
+    if (entries.length !== this.#entries.length) return false
+    this.#entries.set(entries)
+    return true
+  }
+
   /** Undefined where the access is the device's. */
   read(bar: number, offset: number, width: RegisterWidth): bigint | undefined {
-    if (isIn(this.#table, bar, offset)) return loadBits(this.#entries, offset - this.#table.start, width)
+    if (isIn(this.#table, bar, offset)) return loadRegister(this.#entries, offset - this.#table.start, width)
     if (!isIn(this.#pba, bar, offset)) return undefined
     const bits = new Uint8Array(this.#pba.size)
     for (const vector of this.#pending) bits[vector >> 3] = (bits[vector >> 3] ?? 0) | (1 << (vector & 7))
-    return loadBits(bits, offset - this.#pba.start, width)
+    return loadRegister(bits, offset - this.#pba.start, width)
   }
 
   /** False where the access is the device's. */
   write(bar: number, offset: number, width: RegisterWidth, value: bigint): boolean {
     if (isIn(this.#pba, bar, offset)) return true
     if (!isIn(this.#table, bar, offset)) return false
-    for (let i = 0; i < width; i++) {
-      this.#entries[offset - this.#table.start + i] = Number((value >> BigInt(8 * i)) & 0xffn)
-    }
+    storeRegister(this.#entries, offset - this.#table.start, width, value)
     return true
   }
 }

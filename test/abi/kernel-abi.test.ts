@@ -3,13 +3,16 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { StructFields } from '../../src/bits/struct.js'
 import { CommonConfig, deviceStatus, featureBit, noVector } from '../../src/kit/virtio/common-config.js'
-import { Descriptor, descriptorFlag, noInterrupt, UsedElement } from '../../src/kit/virtio/split-virtqueue.js'
+import { Descriptor, descriptorFlag } from '../../src/kit/virtio/descriptor-chain.js'
+import { noInterrupt, UsedElement } from '../../src/kit/virtio/split-virtqueue.js'
+import { aioCall, aioConstant, IoControlBlock, IoEvent } from '../../src/linux/aio.js'
 import { kvmConstant, kvmExitReason } from '../../src/linux/kvm/abi/constants.js'
 import { kvmIoctl } from '../../src/linux/kvm/abi/ioctls.js'
 import * as kvmStructs from '../../src/linux/kvm/abi/structs.js'
 import { ControlHeader, IoVector, MessageHeader } from '../../src/linux/message-buffers.js'
-import { sealConstant } from '../../src/linux/seal-constants.js'
+import { holeConstant, sealConstant } from '../../src/linux/seal-constants.js'
 import { socketConstant } from '../../src/linux/socket-constants.js'
+import { virtioOffset, virtioType } from '../../src/pci/capabilities/virtio.js'
 import { iommufdConstant, vfioConstant } from '../../src/vfio/abi/constants.js'
 import { iommufdIoctl, vfioIoctl } from '../../src/vfio/abi/ioctls.js'
 import * as iommufdStructs from '../../src/vfio/abi/iommufd-structs.js'
@@ -74,7 +77,16 @@ const subjects: Readonly<Record<string, readonly Expectation[]>> = {
   'the flags and numbers of VFIO and iommufd': [...numbers(vfioConstant), ...numbers(iommufdConstant)],
   'the registers of <linux/pci_regs.h>': pciExpectations,
   'the structs of sockets': [MessageHeader, IoVector, ControlHeader].flatMap(structExpectations),
-  'the numbers of sockets and of memory files': [...numbers(socketConstant), ...numbers(sealConstant)],
+  'the numbers of sockets, of memory files and of holes in files': [
+    ...numbers(socketConstant),
+    ...numbers(sealConstant),
+    ...numbers(holeConstant),
+  ],
+  'asynchronous I/O': [
+    ...[IoControlBlock, IoEvent].flatMap(structExpectations),
+    ...numbers(aioConstant),
+    ...numbers(aioCall),
+  ],
   'the structs of virtio': [CommonConfig, Descriptor, UsedElement].flatMap(structExpectations),
   'the flags and numbers of virtio': numbers({
     VIRTIO_CONFIG_S_ACKNOWLEDGE: deviceStatus.acknowledge,
@@ -84,9 +96,14 @@ const subjects: Readonly<Record<string, readonly Expectation[]>> = {
     VIRTIO_CONFIG_S_NEEDS_RESET: deviceStatus.needsReset,
     VIRTIO_CONFIG_S_FAILED: deviceStatus.failed,
     VIRTIO_F_VERSION_1: Number(featureBit.version1),
+    VIRTIO_RING_F_INDIRECT_DESC: Number(featureBit.indirectDescriptors),
+    VIRTIO_RING_F_EVENT_IDX: Number(featureBit.eventIndex),
+    VIRTIO_PCI_CAP_PCI_CFG: virtioType.pciAccess,
+    'offsetof(struct virtio_pci_cfg_cap, pci_cfg_data)': virtioOffset.configData,
     VIRTIO_MSI_NO_VECTOR: noVector,
     VRING_DESC_F_NEXT: descriptorFlag.next,
     VRING_DESC_F_WRITE: descriptorFlag.write,
+    VRING_DESC_F_INDIRECT: descriptorFlag.indirect,
     VRING_AVAIL_F_NO_INTERRUPT: noInterrupt,
   }),
   ...(process.arch === 'x64' ? { '<linux/kvm.h>': kvmExpectations } : {}),

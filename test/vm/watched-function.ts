@@ -31,6 +31,14 @@ export class WatchedFunction implements BusFunction {
     return this.#fn.vectors
   }
 
+  get migration() {
+    return this.#fn.migration
+  }
+
+  mappable(bar: number) {
+    return this.#fn.mappable?.(bar)
+  }
+
   readConfig(offset: number, width: AccessWidth): number {
     return this.#fn.readConfig(offset, width)
   }

@@ -1,6 +1,16 @@
 // What virtio's PCI transport declares (Virtual I/O Device 1.2: 2.1, 4.1.4, 6).
 import { struct } from '../../bits/struct.js'
 
+/** Where the parts of a queue are. */
+export const queueWords = {
+  queue_desc_lo: 'u32',
+  queue_desc_hi: 'u32',
+  queue_avail_lo: 'u32',
+  queue_avail_hi: 'u32',
+  queue_used_lo: 'u32',
+  queue_used_hi: 'u32',
+} as const
+
 /** 4.1.4.3. */
 export const CommonConfig = struct('virtio_pci_common_cfg', {
   device_feature_select: 'u32',
@@ -16,12 +26,7 @@ export const CommonConfig = struct('virtio_pci_common_cfg', {
   queue_msix_vector: 'u16',
   queue_enable: 'u16',
   queue_notify_off: 'u16',
-  queue_desc_lo: 'u32',
-  queue_desc_hi: 'u32',
-  queue_avail_lo: 'u32',
-  queue_avail_hi: 'u32',
-  queue_used_lo: 'u32',
-  queue_used_hi: 'u32',
+  ...queueWords,
 })
 
 export type CommonField = keyof typeof CommonConfig.fields
@@ -37,7 +42,7 @@ export const deviceStatus = {
 } as const
 
 /** Reserved feature bits (6): without VERSION_1 it would be a legacy device, which this is not. */
-export const featureBit = { version1: 32n } as const
+export const featureBit = { indirectDescriptors: 28n, eventIndex: 29n, version1: 32n } as const
 
 /** "No vector" (4.1.5.1.2). */
 export const noVector = 0xffff

@@ -2,17 +2,27 @@
 // that the driver may not have written ends the queue.
 import { struct } from '../../bits/struct.js'
 import type { DeviceSession } from '../device-session.js'
-import { type RequestBuffer, VirtioRequest } from './virtio-request.js'
+import { readChain } from './descriptor-chain.js'
+import { loadWord, storeWord } from './ring-words.js'
+import { VirtioRequest } from './virtio-request.js'
 
-export const Descriptor = struct('vring_desc', { addr: 'u64', len: 'u32', flags: 'u16', next: 'u16' })
 export const UsedElement = struct('vring_used_elem', { id: 'u32', len: 'u32' })
 
-export const descriptorFlag = { next: 1, write: 2 } as const
 /** Flags and index stand before both rings. */
 const ringHeader = 4
+const entrySize = 2
 /** Of the driver's ring: it wants to be left alone. */
 export const noInterrupt = 1
 const indexLimit = 0x1_0000
+const longestAnswer = 0xffff_ffff
+
+/** What the queues are made of, as it was negotiated. */
+export interface RingFeatures {
+  /** VIRTIO_F_INDIRECT_DESC. */
+  readonly indirectDescriptors: boolean
+  /** VIRTIO_F_EVENT_IDX. */
+  readonly eventIndex: boolean
+}
 
 export interface QueueAddresses {
   readonly descriptors: bigint
@@ -22,72 +32,116 @@ export interface QueueAddresses {
   readonly device: bigint
 }
 
+export interface QueuePlace extends QueueAddresses {
+  readonly size: number
+  /** How many requests were taken and given back before, modulo 2^16. */
+  readonly position: number
+}
+
+/** 2.7. */
+const alignments = { descriptors: 16n, driver: 2n, device: 4n } as const
+
+/**
+ * Whether the other side wants to be told of an index that went on from `before` to `now`, when it asked to be told of
+ * `event` (2.7.10.1: `vring_need_event`). All of them modulo 2^16.
+ */
+export function needsEvent(event: number, now: number, before: number): boolean {
+  return ((now - event - 1) & 0xffff) < ((now - before) & 0xffff)
+}
+
 export class SplitVirtqueue {
   readonly #session: DeviceSession
-  readonly #size: number
-  readonly #at: QueueAddresses
-  #taken = 0
-  #used = 0
+  readonly #place: QueuePlace
+  readonly #features: RingFeatures
+  readonly #isAligned: boolean
+  #taken: number
+  #used: number
+  /** The driver's index when it was last looked at. */
+  #available: number
 
-  constructor(session: DeviceSession, size: number, at: QueueAddresses) {
+  constructor(session: DeviceSession, place: QueuePlace, features: RingFeatures) {
     this.#session = session
-    this.#size = size
-    this.#at = at
+    this.#place = place
+    this.#features = features
+    this.#isAligned = (['descriptors', 'driver', 'device'] as const).every(
+      (part) => place[part] % alignments[part] === 0n,
+    )
+    this.#taken = place.position
+    this.#used = place.position
+    this.#available = place.position
   }
 
-  /** The next request: undefined if there is none now, `broken` where the queue makes no sense or cannot be read. */
+  /** How many requests were given back, modulo 2^16. */
+  get position(): number {
+    return this.#used
+  }
+
+  /**
+   * The next request: undefined if there is none now, `broken` where the queue makes no sense or cannot be read. After
+   * an undefined the driver notifies of the next one.
+   */
   async take(): Promise<VirtioRequest | 'broken' | undefined> {
-    const available = await this.#word(this.#at.driver + 2n)
-    if (available === undefined) return 'broken'
-    const waiting = (available - this.#taken + indexLimit) % indexLimit
-    if (waiting === 0) return undefined
-    if (waiting > this.#size) return 'broken'
-    const slot = BigInt(ringHeader + 2 * (this.#taken % this.#size))
-    const head = await this.#word(this.#at.driver + slot)
-    const request = head === undefined ? undefined : await this.#chain(head)
-    if (request === undefined) return 'broken'
+    if (!this.#isAligned) return 'broken'
+    if (this.#taken === this.#available) {
+      const news = await this.#look()
+      if (news !== true) return news
+    }
+    const { driver, size, descriptors } = this.#place
+    const { dma } = this.#session
+    const slot = BigInt(ringHeader + entrySize * (this.#taken % size))
+    const head = await loadWord(dma, driver + slot)
+    const chain =
+      head === undefined
+        ? undefined
+        : await readChain(dma, { address: descriptors, count: size }, head, this.#features.indirectDescriptors)
+    if (chain === undefined || head === undefined) return 'broken'
     this.#taken = (this.#taken + 1) % indexLimit
-    return request
+    return new VirtioRequest(this.#session, { id: head, ...chain })
   }
 
   /** Gives a request back. Returns whether the driver wants an interrupt for it, `broken` where it cannot be given. */
   async complete(request: VirtioRequest): Promise<boolean | 'broken'> {
     const { dma } = this.#session
-    const slot = BigInt(ringHeader + UsedElement.size * (this.#used % this.#size))
-    const element = UsedElement.encode({ id: request.id, len: request.written })
-    if (!(await dma.write(this.#at.device + slot, element))) return 'broken'
-    this.#used = (this.#used + 1) % indexLimit
+    const { device, size } = this.#place
+    const before = this.#used
+    const slot = BigInt(ringHeader + UsedElement.size * (before % size))
+    const element = UsedElement.encode({ id: request.id, len: Math.min(request.written, longestAnswer) })
+    if (!(await dma.write(device + slot, element))) return 'broken'
+    const used = (before + 1) % indexLimit
     // The index goes last (2.7.8.2): from there on the driver may look at the element.
-    const index = new Uint8Array([this.#used & 0xff, this.#used >> 8])
-    if (!(await dma.write(this.#at.device + 2n, index))) return 'broken'
-    const flags = await this.#word(this.#at.driver)
-    return flags === undefined ? 'broken' : (flags & noInterrupt) === 0
+    if (!(await storeWord(dma, device + 2n, used))) return 'broken'
+    this.#used = used
+    return this.#wantsInterrupt(used, before)
   }
 
-  async #chain(head: number): Promise<VirtioRequest | undefined> {
-    const readable: RequestBuffer[] = []
-    const writable: RequestBuffer[] = []
-    // A chain has no more descriptors than the queue (2.7.5.3.1): a longer one is a loop.
-    for (let at = head, seen = 0; at < this.#size && seen < this.#size; seen++) {
-      const bytes = await this.#session.dma.read(this.#at.descriptors + BigInt(at * Descriptor.size), Descriptor.size)
-      if (bytes === undefined) return undefined
-      const { addr, len, flags, next } = Descriptor.decode(bytes)
-      const isWritable = (flags & descriptorFlag.write) !== 0
-      // Readable ones come first (2.7.4.2); indirect tables were not offered.
-      if ((flags & ~(descriptorFlag.next | descriptorFlag.write)) !== 0) return undefined
-      if (!isWritable && writable.length > 0) return undefined
-      const buffers = isWritable ? writable : readable
-      buffers.push({ address: addr, length: len })
-      if ((flags & descriptorFlag.next) === 0) {
-        return new VirtioRequest(this.#session, { id: head, readable, writable })
+  /** Looks for news of the driver. */
+  async #look(): Promise<true | 'broken' | undefined> {
+    const { dma } = this.#session
+    for (let isAsked = false; ; isAsked = true) {
+      const available = await loadWord(dma, this.#place.driver + 2n)
+      if (available === undefined) return 'broken'
+      const waiting = (available - this.#taken + indexLimit) % indexLimit
+      if (waiting > this.#place.size) return 'broken'
+      if (waiting > 0) {
+        this.#available = available
+        return true
       }
-      at = next
+      if (isAsked || !this.#features.eventIndex) return undefined
+      // From here on the driver notifies (2.7.10); what it made available just before that is still to be looked for.
+      const { device, size } = this.#place
+      const event = device + BigInt(ringHeader + UsedElement.size * size)
+      if (!(await storeWord(dma, event, this.#taken))) return 'broken'
     }
-    return undefined
   }
 
-  async #word(address: bigint): Promise<number | undefined> {
-    const bytes = await this.#session.dma.read(address, 2)
-    return bytes === undefined ? undefined : (bytes[0] ?? 0) | ((bytes[1] ?? 0) << 8)
+  async #wantsInterrupt(used: number, before: number): Promise<boolean | 'broken'> {
+    const { driver, size } = this.#place
+    const { dma } = this.#session
+    if (this.#features.eventIndex) {
+      const event = await loadWord(dma, driver + BigInt(ringHeader + entrySize * size))
+      return event === undefined ? 'broken' : needsEvent(event, used, before)
+    }
+    const flags = await loadWord(dma, driver)
+    return flags === undefined ? 'broken' : (flags & noInterrupt) === 0
   }
 }

@@ -2,6 +2,7 @@
 
 import { vendorOffset } from '../../pci/capabilities/vendor.js'
 import { virtioOffset, virtioType, virtioVendorId } from '../../pci/capabilities/virtio.js'
+import { capabilityId } from '../../pci/capability-ids.js'
 import { msix, pciExpress, vendorSpecific } from '../capabilities.js'
 import type { CapabilityDeclaration } from '../config-declaration.js'
 import type { PciDeviceDeclaration } from '../pci-device.js'
@@ -25,6 +26,18 @@ export interface VirtioDeclaration {
    * after which nothing that it still writes goes anywhere.
    */
   readonly serve: (queue: number, request: VirtioRequest, signal: AbortSignal) => Promise<boolean>
+  /**
+   * Lets it migrate: `stateless` where nothing is kept from one request to the next, or how that is saved and restored.
+   * Requests are answered first, so a device whose `serve` may wait for ever should not have this.
+   */
+  readonly migration?: 'stateless' | VirtioOwnState
+}
+
+/** What a device keeps beside its queues. */
+export interface VirtioOwnState {
+  save(): Uint8Array
+  /** @throws QuiesceError if it is none of its states */
+  restore(state: Uint8Array): void
 }
 
 /** PCI device ids of modern devices follow their type (4.1.2.1). */
@@ -40,6 +53,23 @@ function structure(type: number, offset: number, multiplier?: number): Capabilit
   view.setUint32(virtioOffset.length, virtioBar.structureSize, true)
   if (multiplier !== undefined) view.setUint32(virtioOffset.notifyMultiplier, multiplier, true)
   return vendorSpecific(new Uint8Array(view.buffer, vendorOffset.type))
+}
+
+/** VIRTIO_PCI_CAP_PCI_CFG (4.1.4.9): a window into the BARs, for who cannot reach them. */
+function pciAccess(): CapabilityDeclaration {
+  const { bar, offset, length, configData: data } = virtioOffset
+  const size = data + 4
+  return {
+    id: capabilityId.vendor,
+    length: size,
+    fields: [
+      { offset: vendorOffset.length, width: 1, value: size },
+      { offset: virtioOffset.type, width: 1, value: virtioType.pciAccess },
+      { offset: bar, width: 1, value: 0, writable: 0xff },
+      ...[offset, length, data].map((at) => ({ offset: at, width: 4, value: 0, writable: 0xffff_ffff }) as const),
+    ],
+    barWindow: { bar, offset, length, data },
+  }
 }
 
 /** The PCI device around it. Vector 0 is for its configuration, the others are for its queues. */
@@ -66,6 +96,7 @@ export function virtioDevice(declaration: VirtioDeclaration): PciDeviceDeclarati
         structure(virtioType.isr, virtioBar.isr),
         structure(virtioType.device, virtioBar.device),
         structure(virtioType.notify, virtioBar.notify, virtioBar.notifyMultiplier),
+        pciAccess(),
         pciExpress({ flr: true }),
       ],
       size: 4096,

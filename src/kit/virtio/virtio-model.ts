@@ -1,25 +1,34 @@
 // A virtio device behind the registers of its PCI transport (Virtual I/O Device 1.2, 4.1). What the driver negotiated
 // lives in a `Negotiation`, which a reset by status 0 throws away as a whole.
-import type { BarHandlers, RegisterWidth } from '../device-model.js'
+import { QuiesceError } from '../../errors/quiesce-error.js'
+import type { BarHandlers, ModelMigration, RegisterWidth } from '../device-model.js'
 import type { DeviceSession } from '../device-session.js'
+import { loadRegister } from '../register-bytes.js'
 import { CommonConfig, type CommonField, isrStatus, noVector, virtioBar } from './common-config.js'
 import { Negotiation } from './negotiation.js'
 import type { VirtioDeclaration } from './virtio-device.js'
+import { decodeVirtioState, encodeVirtioState } from './virtio-state.js'
 
 const widths = { u8: 1, u16: 2, u32: 4, u64: 8, s32: 4 } as const
 
+const nothing = new Uint8Array()
+
 export class VirtioModel implements BarHandlers {
+  readonly migration: ModelMigration | undefined
   readonly #session: DeviceSession
   readonly #declaration: VirtioDeclaration
   #negotiation: Negotiation
   #isr = 0
-  /** What the status reads until a reset is over: the driver waits for 0. */
+  #isPaused = false
+  /** What the status reads until every reset is over: the driver waits for 0. */
   #resettingFrom = 0
+  readonly #resets = new Set<Promise<void>>()
 
   constructor(session: DeviceSession, declaration: VirtioDeclaration) {
     this.#session = session
     this.#declaration = declaration
     this.#negotiation = this.#negotiate()
+    this.migration = this.#migrationOf(declaration.migration)
   }
 
   read(bar: number, offset: number, width: RegisterWidth): bigint {
@@ -32,7 +41,7 @@ export class VirtioModel implements BarHandlers {
       ...this.#negotiation.registers(),
       ...(this.#resettingFrom === 0 ? {} : { device_status: this.#resettingFrom }),
     })
-    return littleEndian(registers, offset, width)
+    return loadRegister(registers, offset, width)
   }
 
   write(bar: number, offset: number, width: RegisterWidth, value: bigint): void {
@@ -53,19 +62,50 @@ export class VirtioModel implements BarHandlers {
   }
 
   #negotiate(): Negotiation {
-    return new Negotiation(this.#session.open(), this.#declaration, (why, vector) => this.#signal(why, vector))
+    const signal = (why: keyof typeof isrStatus, vector: number) => this.#signal(why, vector)
+    const negotiation = new Negotiation(this.#session.open(), this.#declaration, signal)
+    if (this.#isPaused) void negotiation.pause()
+    return negotiation
+  }
+
+  #migrationOf(device: VirtioDeclaration['migration']): ModelMigration | undefined {
+    if (device === undefined) return undefined
+    const own = device === 'stateless' ? { save: () => nothing, restore: assertEmpty } : device
+    return {
+      pause: async () => {
+        this.#isPaused = true
+        await Promise.all([this.#negotiation.pause(), ...this.#resets])
+      },
+      resume: () => {
+        this.#isPaused = false
+        this.#negotiation.resume()
+      },
+      save: () => {
+        const negotiation = this.#negotiation.save()
+        return encodeVirtioState(this.#declaration, { isr: this.#isr, negotiation, own: own.save() })
+      },
+      restore: (bytes) => {
+        const state = decodeVirtioState(this.#declaration, bytes)
+        own.restore(state.own)
+        this.#negotiation.restore(state.negotiation)
+        this.#isr = state.isr
+      },
+    }
   }
 
   /** 2.4: the status reads 0 once it is done, and from then on nothing of before reaches memory. */
   #reset(): void {
     const old = this.#negotiation
-    this.#resettingFrom = old.registers().device_status ?? 0
+    // A second reset does not make the first one end sooner.
+    this.#resettingFrom ||= old.registers().device_status ?? 0
     this.#negotiation = this.#negotiate()
     this.#isr = 0
     this.#session.lowerIntx()
-    void old.session.end().then(() => {
-      this.#resettingFrom = 0
+    const reset = old.session.end().then(() => {
+      this.#resets.delete(reset)
+      if (this.#resets.size === 0) this.#resettingFrom = 0
     })
+    this.#resets.add(reset)
   }
 
   #signal(why: keyof typeof isrStatus, vector: number): void {
@@ -86,14 +126,13 @@ export class VirtioModel implements BarHandlers {
   }
 
   #readDevice(offset: number, width: RegisterWidth): bigint {
-    return littleEndian(this.#declaration.config ?? new Uint8Array(), offset, width)
+    return loadRegister(this.#declaration.config ?? new Uint8Array(), offset, width)
   }
 }
 
-function littleEndian(bytes: Uint8Array, offset: number, width: number): bigint {
-  let value = 0n
-  for (let i = width - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[offset + i] ?? 0)
-  return value
+function assertEmpty(state: Uint8Array): void {
+  if (state.length === 0) return
+  throw new QuiesceError('USAGE', `Cannot restore a virtio device: ${state.length} bytes are of no use to it`)
 }
 
 /** Fields are accessed as wide as they are (4.1.3.1). */

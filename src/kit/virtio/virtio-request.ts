@@ -32,6 +32,11 @@ export class VirtioRequest {
     this.writable = total(this.#out)
   }
 
+  /** How many buffers it is made of. */
+  get buffers(): number {
+    return this.#in.length + this.#out.length
+  }
+
   /** Bytes written so far. */
   get written(): number {
     return this.#written

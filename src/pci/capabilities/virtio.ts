@@ -1,7 +1,7 @@
 // What virtio devices keep in vendor-specific capabilities (Virtual I/O Device 1.2 section 4.1.4).
 import { register } from '../../bits/register.js'
 
-export const virtioOffset = { type: 3, bar: 4, offset: 8, length: 12, notifyMultiplier: 16 } as const
+export const virtioOffset = { type: 3, bar: 4, offset: 8, length: 12, notifyMultiplier: 16, configData: 16 } as const
 
 export const virtioVendorId = 0x1af4
 /** Transitional and modern devices. */

@@ -30,16 +30,28 @@ function region(
   }
 }
 
+function barRegion(fn: BusFunction, bar: number, size: number): ServedRegion {
+  const trapped = region(
+    size,
+    (offset, into) => readBarBytes(fn, bar, offset, into),
+    (offset, from) => writeBarBytes(fn, bar, offset, from),
+  )
+  const area = fn.mappable?.(bar)?.area
+  if (area === undefined) return trapped
+  return {
+    ...trapped,
+    mappable: [area],
+    // Asked for anew each time: every client gets another file.
+    get file() {
+      return fn.mappable?.(bar)?.file
+    },
+  }
+}
+
 /** A device that the server can offer; `name` is for its events. */
 export function servedBusFunction(name: string, fn: BusFunction): ServedDevice {
   const regions: (ServedRegion | undefined)[] = fn.barSizes.map((size, bar) =>
-    size === 0
-      ? undefined
-      : region(
-          size,
-          (offset, into) => readBarBytes(fn, bar, offset, into),
-          (offset, from) => writeBarBytes(fn, bar, offset, from),
-        ),
+    size === 0 ? undefined : barRegion(fn, bar, size),
   )
   regions[regionIndex.config] = region(
     fn.configSize,
@@ -63,6 +75,7 @@ export function servedBusFunction(name: string, fn: BusFunction): ServedDevice {
       return { ok: true }
     },
     quiesce: () => fn.disconnect(),
+    migration: fn.migration,
     // The new eventfds are in place once this has returned.
     setInterrupts: () => queueMicrotask(() => fn.interruptsChanged()),
     maskInterrupt: (_kind, _vector, masked) => {

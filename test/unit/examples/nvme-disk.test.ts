@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, open, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { BlockStore } from '../../../examples/nvme/block-store.js'
 import { ioOpcode, status } from '../../../examples/nvme/entries.js'
 import { limits } from '../../../examples/nvme/limits.js'
+import { punchHole } from '../../../src/linux/punch-hole.js'
 import { nvmeRegister, nvmeStatus } from '../../../src/sim/models/nvme-controller.js'
 import { enable, until } from '../kit/fake-client.js'
 import { enabled, place } from './nvme-driver.js'
@@ -13,6 +17,16 @@ const { read, write, flush, writeZeroes, datasetManagement } = ioOpcode
 const data = BigInt(place.data)
 const pages = (first: number, count: number): bigint[] =>
   Array.from({ length: count }, (_, i) => data + BigInt((first + i) * 0x1000))
+
+/** Whether the file system of the file has holes at all. */
+async function hasHoles(path: string): Promise<boolean> {
+  const file = await open(path, 'r+')
+  try {
+    return await punchHole(file.fd, 0, 512)
+  } finally {
+    await file.close()
+  }
+}
 
 describe('the NVMe disk, as a controller', () => {
   it('says what it is', async (t) => {
@@ -261,7 +275,7 @@ describe('the NVMe disk, as a disk', () => {
     )
   })
 
-  it('zeroes, and lets hints be', async (t) => {
+  it('zeroes, and refuses to deallocate what lies outside', async (t) => {
     const { driver, memory, path } = await nvmeFixture(t)
     await driver.start()
     await driver.createPair(1)
@@ -278,6 +292,86 @@ describe('the NVMe disk, as a disk', () => {
     assert.equal((await driver.command(1, hint)).status, 0)
     view.setBigUint64(place.data + 8, BigInt(diskSize), true)
     assert.equal((await driver.command(1, hint)).status, status.lbaOutOfRange)
+  })
+
+  for (const how of ['Dataset Management', 'Write Zeroes that deallocates'] as const) {
+    it(`gives blocks back by ${how}, and reads zeros there`, async (t) => {
+      const { driver, memory, path } = await nvmeFixture(t)
+      const view = new DataView(memory.buffer)
+      await driver.start()
+      await driver.createPair(1)
+      await writeFile(path, Buffer.alloc(diskSize, 5), { flag: 'r+' })
+      // Two ranges that are no whole blocks of a file system, and one of nothing.
+      const ranges = [
+        [7, 1001],
+        [5000, 0],
+        [2048, 4097],
+      ] as const
+      const full = (await stat(path)).blocks
+      if (how === 'Dataset Management') {
+        ranges.forEach(([start, blocks], i) => {
+          view.setUint32(place.data + 16 * i + 4, blocks, true)
+          view.setBigUint64(place.data + 16 * i + 8, BigInt(start), true)
+        })
+        const command = { opcode: datasetManagement, namespaceId: 1, prp1: data, dword10: 2, dword11: 4 }
+        assert.equal((await driver.command(1, command)).status, 0)
+      } else {
+        for (const [start, blocks] of ranges.filter((range) => range[1] > 0)) {
+          const command = { opcode: writeZeroes, namespaceId: 1, dword10: start, dword12: (1 << 25) | (blocks - 1) }
+          assert.equal((await driver.command(1, command)).status, 0)
+        }
+      }
+      const file = await readFile(path)
+      const expected = Buffer.alloc(diskSize, 5)
+      for (const [start, blocks] of ranges) expected.fill(0, start * 512, (start + blocks) * 512)
+      assert.ok(file.equals(expected))
+      const freed = full - (await stat(path)).blocks
+      assert.ok(freed > 4096 || !(await hasHoles(path)), `${freed} blocks were given back`)
+    })
+  }
+
+  it('deallocates nothing where one of the ranges lies outside', async (t) => {
+    const { driver, memory, path } = await nvmeFixture(t)
+    const view = new DataView(memory.buffer)
+    await driver.start()
+    await driver.createPair(1)
+    await writeFile(path, Buffer.alloc(diskSize, 5), { flag: 'r+' })
+    for (const [i, start] of [0n, BigInt(diskSize / 512) - 7n].entries()) {
+      view.setUint32(place.data + 16 * i + 4, 8, true)
+      view.setBigUint64(place.data + 16 * i + 8, start, true)
+    }
+    const command = { opcode: datasetManagement, namespaceId: 1, prp1: data, dword10: 1, dword11: 4 }
+    assert.equal((await driver.command(1, command)).status, status.lbaOutOfRange)
+    assert.ok((await readFile(path)).every((byte) => byte === 5))
+  })
+
+  it('zeroes where the file cannot have holes', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'quiesce-store-'))
+    const path = join(folder, 'disk')
+    await writeFile(path, Buffer.alloc(8192, 5))
+    await using store = await BlockStore.open(path, () => Promise.resolve(false))
+    await store.discard(512n, 1024n, new AbortController().signal)
+    const file = await readFile(path)
+    assert.deepEqual([file[511], file[512], file[1535], file[1536]], [5, 0, 0, 5])
+    await rm(folder, { recursive: true })
+  })
+
+  it('with its write cache off answers a write once it is on the medium', async (t) => {
+    const { driver, store } = await nvmeFixture(t)
+    await driver.start()
+    await driver.createPair(1)
+    let flushes = 0
+    const original = store.flush.bind(store)
+    t.mock.method(store, 'flush', () => {
+      flushes++
+      return original()
+    })
+    const one = { opcode: write, namespaceId: 1, prp1: data }
+    assert.equal((await driver.command(1, one)).status, 0)
+    assert.equal(flushes, 0)
+    assert.equal((await driver.command(0, { opcode: 9, dword10: 6, dword11: 0 })).status, 0)
+    assert.equal((await driver.command(1, one)).status, 0)
+    assert.equal(flushes, 1)
   })
 
   it('refuses what lies outside of it, is too long, or has no such pages', async (t) => {

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { PciDevice } from '../../../src/kit/pci-device.js'
 import { deviceStatus } from '../../../src/kit/virtio/common-config.js'
+import { needsEvent } from '../../../src/kit/virtio/split-virtqueue.js'
 import { type VirtioDeclaration, virtioDevice } from '../../../src/kit/virtio/virtio-device.js'
 import { enable, FakeClient, until } from './fake-client.js'
-import { layout, VirtioDriver } from './virtio-driver.js'
+import { type Buffer, feature, layout, VirtioDriver } from './virtio-driver.js'
 
 const memorySize = 0x8000
 
@@ -39,7 +40,7 @@ const answer = { address: BigInt(layout.buffers + 0x100), length: 16, isWritable
 describe('a virtio device', () => {
   it('offers its own features and VERSION_1, and has its configuration read', () => {
     const { device, driver } = increments()
-    assert.equal(driver.get('device_feature'), 0b101)
+    assert.equal(driver.get('device_feature'), 0x3000_0005, 'indirect descriptors and event indexes too')
     driver.set('device_feature_select', 1)
     assert.equal(driver.get('device_feature'), 1)
     driver.set('device_feature_select', 2)
@@ -128,8 +129,12 @@ describe('a virtio device', () => {
       (driver) => driver.describe(0, { addr: answer.address, len: 4, flags: 3, next: 8 }),
     ],
     [
-      'an indirect table, which was not offered',
+      'an indirect table, which was not agreed on',
       (driver) => driver.describe(0, { addr: 0n, len: 16, flags: 4, next: 0 }),
+    ],
+    [
+      'a descriptor with a flag that there is not',
+      (driver) => driver.describe(0, { addr: answer.address, len: 4, flags: 8, next: 0 }),
     ],
     ['a buffer outside of memory', (driver) => driver.describe(0, { addr: 0x10_0000n, len: 4, flags: 0, next: 0 })],
     [
@@ -140,6 +145,7 @@ describe('a virtio device', () => {
       },
     ],
     ['more buffers than the queue holds', (driver) => driver.setAvailable(9)],
+    ['an index that jumps', (driver) => driver.setAvailable(0xffff)],
   ]
   for (const [name, spoil] of nonsense) {
     it(`needs a reset after ${name}, and is well after it`, async () => {
@@ -215,5 +221,197 @@ describe('a virtio device', () => {
     driver.notify()
     await until('it is answered', () => driver.used().length === 1)
     assert.equal(client.signals.length, 1)
+  })
+})
+
+describe('indirect descriptors', () => {
+  const agreed = feature.version1 | feature.indirect
+  const many = (count: number): Buffer[] => [
+    ...Array.from({ length: count }, (_, i) => ({ address: request.address + BigInt(i % 16), length: 1 })),
+    { address: answer.address, length: 0x1000, isWritable: true },
+  ]
+
+  for (const isShared of [true, false]) {
+    it(`are read ${isShared ? 'in shared memory' : 'by messages'}, more of them than the queue has`, async () => {
+      const { driver, memory } = increments(undefined, isShared)
+      driver.start(agreed)
+      memory.fill(6, layout.buffers, layout.buffers + 16)
+      driver.offer(driver.table(many(100)))
+      driver.notify()
+      await until('it is answered', () => driver.used().length === 1)
+      assert.deepEqual(driver.used(), [{ id: 0, length: 100 }])
+      assert.deepEqual(
+        [...memory.subarray(Number(answer.address), Number(answer.address) + 101)],
+        [...new Array(100).fill(7), 0],
+      )
+    })
+  }
+
+  it('come behind ordinary ones, in tables that are longer than what is used of them', async () => {
+    const { driver, memory } = increments()
+    driver.start(agreed)
+    memory.set([1, 2, 3, 4], layout.buffers)
+    driver.describe(0, { addr: request.address, len: 2, flags: 1, next: 1 })
+    driver.describe(1, { addr: BigInt(layout.tables), len: 0x1000, flags: 4 | 2, next: 0 })
+    driver.describe(0, { addr: request.address + 2n, len: 2, flags: 1, next: 200 }, layout.tables)
+    driver.describe(200, { addr: answer.address, len: 16, flags: 2, next: 0 }, layout.tables)
+    driver.offer(0)
+    driver.notify()
+    await until('it is answered', () => driver.used().length === 1)
+    assert.deepEqual([...memory.subarray(layout.buffers + 0x100, layout.buffers + 0x105)], [2, 3, 4, 5, 0])
+  })
+
+  const table = BigInt(layout.tables)
+  const nonsense: [name: string, spoil: (driver: VirtioDriver) => void][] = [
+    ['a table of no descriptor', (driver) => driver.describe(0, { addr: table, len: 0, flags: 4, next: 0 })],
+    ['half a descriptor', (driver) => driver.describe(0, { addr: table, len: 24, flags: 4, next: 0 })],
+    ['a chain that goes on behind it', (driver) => driver.describe(0, { addr: table, len: 16, flags: 5, next: 1 })],
+    ['a table outside of memory', (driver) => driver.describe(0, { addr: 1n << 40n, len: 16, flags: 4, next: 0 })],
+    [
+      'a table within a table',
+      (driver) => driver.describe(0, { addr: table + 0x100n, len: 16, flags: 4, next: 0 }, layout.tables),
+    ],
+    [
+      'the queue itself as a table of its own',
+      (driver) => driver.describe(0, { addr: 0n, len: 128, flags: 4, next: 0 }),
+    ],
+    ['a circle', (driver) => driver.describe(0, { addr: request.address, len: 1, flags: 1, next: 0 }, layout.tables)],
+    [
+      'a descriptor beyond the table',
+      (driver) => driver.describe(0, { addr: request.address, len: 1, flags: 1, next: 1 }, layout.tables),
+    ],
+    [
+      'more than 4 GiB',
+      (driver) => {
+        driver.describe(0, { addr: table, len: 48, flags: 4, next: 0 })
+        for (const i of [0, 1]) {
+          driver.describe(i, { addr: answer.address, len: 0xffff_ffff, flags: 3, next: i + 1 }, layout.tables)
+        }
+        driver.describe(2, { addr: answer.address, len: 1, flags: 2, next: 0 }, layout.tables)
+      },
+    ],
+  ]
+  for (const [name, spoil] of nonsense) {
+    it(`${name} breaks the device`, async () => {
+      const { driver } = increments()
+      driver.start(agreed)
+      driver.offer(driver.table([answer]))
+      spoil(driver)
+      driver.notify()
+      await until('it says so', () => (driver.get('device_status') & deviceStatus.needsReset) !== 0)
+      assert.equal(driver.used().length, 0)
+    })
+  }
+})
+
+describe('event indexes', () => {
+  const agreed = feature.version1 | feature.eventIndex
+
+  it('an interrupt comes where the driver asked for it, and nowhere else', async () => {
+    const { client, driver } = increments()
+    driver.start(agreed)
+    driver.setUsedEvent(1)
+    // Bit 0 of the flags means nothing now.
+    driver.suppressInterrupts()
+    for (let i = 0; i < 3; i++) driver.offer(driver.chain([answer]))
+    driver.notify()
+    await until('they are answered', () => driver.used().length === 3)
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.deepEqual(client.signals, ['msix 1'])
+  })
+
+  it('the device asks to be told of the next buffer once it has seen all, and not before', async () => {
+    const { driver } = increments()
+    driver.start(agreed)
+    for (let i = 0; i < 3; i++) driver.offer(driver.chain([answer]))
+    driver.notify()
+    await until('they are answered', () => driver.used().length === 3 && driver.availableEvent === 3)
+  })
+
+  it('is told of by the index that both sides have passed, around the end of 16 bits too', () => {
+    assert.ok(needsEvent(5, 6, 5))
+    assert.ok(!needsEvent(6, 6, 5))
+    assert.ok(!needsEvent(4, 6, 5))
+    assert.ok(needsEvent(0xffff, 0, 0xffff))
+    assert.ok(needsEvent(0xffff, 3, 0xfffe))
+    assert.ok(!needsEvent(3, 3, 0xfffe))
+    assert.ok(needsEvent(2, 3, 0xfffe))
+  })
+})
+
+describe("the window into a virtio device's BARs", () => {
+  /** The last vendor-specific capability. */
+  const at = { bar: 0x94, offset: 0x98, length: 0x9c, data: 0xa0 } as const
+  const look = (device: PciDevice, bar: number, offset: number, length: number) => {
+    device.writeConfig(at.bar, 1, bar)
+    device.writeConfig(at.offset, 4, offset)
+    device.writeConfig(at.length, 4, length)
+  }
+
+  it('is the capability of its kind', () => {
+    const { device } = increments()
+    assert.equal(device.readConfig(0x90, 1), 0x09)
+    assert.equal(device.readConfig(0x92, 1), 20)
+    assert.equal(device.readConfig(0x93, 1), 5)
+  })
+  it('reads and writes what lies there, without memory decoding', () => {
+    const { device } = increments()
+    device.writeConfig(0x04, 2, 0)
+    look(device, 0, 20, 1)
+    device.writeConfig(at.data, 4, deviceStatus.acknowledge)
+    assert.equal(device.readConfig(at.data, 4) & 0xff, deviceStatus.acknowledge)
+    look(device, 0, 0x2000, 4)
+    assert.equal(device.readConfig(at.data, 4), 0x4433_2211)
+    look(device, 0, 0x2002, 2)
+    assert.equal(device.readConfig(at.data, 2), 0x4433)
+    look(device, 1, 12, 4)
+    assert.equal(device.readConfig(at.data, 4), 1, 'the MSI-X table')
+    enable(device)
+    assert.equal(device.readBar(0, 20, 1), BigInt(deviceStatus.acknowledge))
+  })
+  it('shows nothing where there is nothing, or by halves', () => {
+    const { device } = increments()
+    for (const [bar, offset, length] of [
+      [0, 0x4000, 4],
+      [0, 0x3ffe, 4],
+      [0, 1, 2],
+      [0, 0, 3],
+      [0, 0, 8],
+      [5, 0, 4],
+      [255, 0, 4],
+      [0, 0xffff_fffc, 4],
+    ] as const) {
+      look(device, bar, offset, length)
+      device.writeConfig(at.data, 4, 0x1234_5678)
+      assert.equal(device.readConfig(at.data, 4), 0x1234_5678)
+    }
+  })
+  it('is closed by a reset', async () => {
+    const { device } = increments()
+    look(device, 0, 0x2000, 4)
+    await device.reset()
+    assert.equal(device.readConfig(at.length, 4), 0)
+    assert.equal(device.readConfig(at.data, 4), 0)
+  })
+})
+
+describe('a driver that offers without end', () => {
+  it('does not keep everything else of the process waiting', async () => {
+    let served = 0
+    const { driver } = increments(async (_queue, asked) => {
+      served++
+      // As another processor would: by the time that this one is answered the next is there.
+      driver.offer(0)
+      return asked.write(new Uint8Array(1))
+    })
+    driver.start()
+    driver.offer(driver.chain([answer]))
+    driver.notify()
+    await until('the event loop turns', () => served > 5000)
+    driver.set('device_status', 0)
+    await until('it is reset', () => driver.get('device_status') === 0)
+    const before = served
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.equal(served, before)
   })
 })

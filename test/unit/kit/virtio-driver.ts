@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import type { BusFunction } from '../../../src/kit/bus-function.js'
 import { CommonConfig, type CommonField, deviceStatus, virtioBar } from '../../../src/kit/virtio/common-config.js'
-import { Descriptor } from '../../../src/kit/virtio/split-virtqueue.js'
+import { Descriptor, descriptorFlag } from '../../../src/kit/virtio/descriptor-chain.js'
 
 export interface Buffer {
   readonly address: bigint
@@ -11,7 +11,11 @@ export interface Buffer {
 }
 
 /** Where the driver keeps its queue: descriptors, then both rings, from the start of the memory on. */
-export const layout = { descriptors: 0, driver: 0x1000, device: 0x2000, buffers: 0x3000 } as const
+export const layout = { descriptors: 0, driver: 0x1000, device: 0x2000, buffers: 0x3000, tables: 0x4000 } as const
+
+export const feature = { indirect: 1n << 28n, eventIndex: 1n << 29n, version1: 1n << 32n } as const
+
+type DescriptorValues = Parameters<typeof Descriptor.encode>[0]
 
 export class VirtioDriver {
   readonly #fn: BusFunction
@@ -39,7 +43,7 @@ export class VirtioDriver {
   }
 
   /** Everything up to DRIVER_OK (3.1.1). */
-  start(features = 1n << 32n): void {
+  start(features: bigint = feature.version1): void {
     this.addStatus(deviceStatus.acknowledge)
     this.addStatus(deviceStatus.driver)
     for (const select of [0, 1]) {
@@ -62,18 +66,31 @@ export class VirtioDriver {
   /** Writes a chain of descriptors; returns the first. */
   chain(buffers: readonly Buffer[]): number {
     const head = this.#nextDescriptor
-    buffers.forEach(({ address, length, isWritable = false }, i) => {
-      const isLast = i === buffers.length - 1
-      const flags = (isLast ? 0 : 1) | (isWritable ? 2 : 0)
-      this.describe(head + i, { addr: address, len: length, flags, next: head + i + 1 })
-    })
+    this.#link(buffers, head, (index, values) => this.describe(index, values))
     this.#nextDescriptor += buffers.length
     return head
   }
 
-  describe(index: number, values: { addr: bigint; len: number; flags: number; next: number }): void {
+  /** Writes a chain into a table of its own, at `layout.tables`; returns the one descriptor of the queue that it takes. */
+  table(buffers: readonly Buffer[], at: number = layout.tables): number {
+    this.#link(buffers, 0, (index, values) => this.describe(index, values, at))
+    const head = this.#nextDescriptor++
+    const len = buffers.length * Descriptor.size
+    this.describe(head, { addr: BigInt(at), len, flags: descriptorFlag.indirect, next: 0 })
+    return head
+  }
+
+  describe(index: number, values: DescriptorValues, table: number = layout.descriptors): void {
     const bytes = new Uint8Array(this.#memory.buffer)
-    Descriptor.encode(values, bytes, this.#memory.byteOffset + layout.descriptors + index * Descriptor.size)
+    Descriptor.encode(values, bytes, this.#memory.byteOffset + table + index * Descriptor.size)
+  }
+
+  #link(buffers: readonly Buffer[], head: number, describe: (index: number, values: DescriptorValues) => void): void {
+    buffers.forEach(({ address, length, isWritable = false }, i) => {
+      const isLast = i === buffers.length - 1
+      const flags = (isLast ? 0 : descriptorFlag.next) | (isWritable ? descriptorFlag.write : 0)
+      describe(head + i, { addr: address, len: length, flags, next: head + i + 1 })
+    })
   }
 
   /** Makes a chain available, without telling. */
@@ -85,6 +102,16 @@ export class VirtioDriver {
 
   setAvailable(index: number): void {
     this.#memory.setUint16(layout.driver + 2, index, true)
+  }
+
+  /** What the device asks to be told of (EVENT_IDX). */
+  get availableEvent(): number {
+    return this.#memory.getUint16(layout.device + 4 + 8 * this.#size, true)
+  }
+
+  /** Asks for an interrupt once so many were given back (EVENT_IDX). */
+  setUsedEvent(index: number): void {
+    this.#memory.setUint16(layout.driver + 4 + 2 * this.#size, index, true)
   }
 
   suppressInterrupts(): void {
