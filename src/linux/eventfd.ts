@@ -1,4 +1,4 @@
-import koffi from 'koffi'
+import { type DescriptorWatch, watchDescriptor } from './descriptor-watch.js'
 import { FileDescriptor } from './file-descriptor.js'
 import { libc } from './libc.js'
 import { takeEventfd } from './signal-eventfd.js'
@@ -10,7 +10,7 @@ const closeOnExec = 0o2000000 //    EFD_CLOEXEC
 /** A counter that the kernel signals from interrupt context; this process reads it from its event loop. */
 export class EventFd implements Disposable {
   readonly #file: FileDescriptor
-  #poll: ReturnType<typeof koffi.node.poll> | undefined
+  #poll: DescriptorWatch | undefined
 
   constructor() {
     const c = libc()
@@ -32,7 +32,7 @@ export class EventFd implements Disposable {
   /** Calls back, with the number of signals, whenever there are some. Replaces an earlier callback. */
   onSignal(callback: (count: bigint) => void): void {
     this.#poll?.close()
-    this.#poll = koffi.node.poll(this.fd, { readable: true }, () => {
+    this.#poll = watchDescriptor(this.fd, { readable: true }, () => {
       const count = this.take()
       if (count > 0n) callback(count)
     })

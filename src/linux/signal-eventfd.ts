@@ -2,9 +2,9 @@
 // whether they block is a flag of the open file, which the other process can change at any moment, and it can fill or
 // empty the counter between a look and an access.
 import { openSync, readlinkSync } from 'node:fs'
-import koffi from 'koffi'
 import { type AioCalls, aioConstant, IoControlBlock, IoEvent, loadAioCalls } from './aio.js'
 import { AnonymousMemory } from './anonymous-memory.js'
+import { type DescriptorWatch, watchDescriptor } from './descriptor-watch.js'
 import { errnoName } from './errno.js'
 import { libc } from './libc.js'
 import { IoVector } from './message-buffers.js'
@@ -133,14 +133,9 @@ function isReady(fd: number, event: number): boolean {
   return libc().poll(entry, 1, 0) > 0 && (view.getInt16(6, true) & event) !== 0
 }
 
-export interface EventfdWatch {
-  /** Stops watching; the descriptor stays open. */
-  close(): void
-}
-
 /** Calls back from the event loop whenever somebody signals the eventfd, and takes the signals. */
-export function watchEventfd(fd: number, callback: () => void): EventfdWatch {
-  return koffi.node.poll(fd, { readable: true }, () => {
+export function watchEventfd(fd: number, callback: () => void): DescriptorWatch {
+  return watchDescriptor(fd, { readable: true }, () => {
     if (takeEventfd(fd) > 0n) callback()
   })
 }

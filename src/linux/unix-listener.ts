@@ -1,7 +1,17 @@
 // A UNIX socket that is listened on: at a path, for its owner only, or one that was passed to this process.
-import { chmodSync, lchownSync, lstatSync, type Stats, unlinkSync } from 'node:fs'
-import koffi from 'koffi'
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  type Stats,
+  unlinkSync,
+} from 'node:fs'
 import { QuiesceError } from '../errors/quiesce-error.js'
+import { type DescriptorWatch, watchDescriptor } from './descriptor-watch.js'
 import { errnoName } from './errno.js'
 import { FileDescriptor } from './file-descriptor.js'
 import { libc } from './libc.js'
@@ -9,7 +19,7 @@ import { socketCalls } from './socket-calls.js'
 import { socketConstant } from './socket-constants.js'
 import { systemCallError } from './system-call-error.js'
 import { encodeSocketAddress } from './unix-address.js'
-import { type SocketWatch, UnixSocket } from './unix-socket.js'
+import { UnixSocket } from './unix-socket.js'
 
 const { AF_UNIX, SOCK_DGRAM, SOCK_STREAM, SOCK_CLOEXEC, SOCK_NONBLOCK } = socketConstant
 
@@ -20,6 +30,8 @@ const everybody = 0o666
 /** F_SETFL and O_NONBLOCK. */
 const setFlags = 4
 const nonBlocking = 0o4000
+/** O_PATH: which file it is, whatever it is; nothing of it is opened. */
+const pathOnly = 0o10000000
 
 /** Who may reach a socket's file: by default its maker alone. */
 export interface SocketAccess {
@@ -60,7 +72,7 @@ export class UnixListener implements Disposable {
         throw systemCallError({ action, syscall: 'bind', errno: libc().errno() })
       }
       // Nobody can connect before it is listened on, so nobody sees it with the mode of the umask.
-      chmodSync(path, modeFor(path, access))
+      openTo(path, access)
       // SAFETY: no pointers.
       if (c.listen(fd, backlog) < 0) throw systemCallError({ action, syscall: 'listen', errno: libc().errno() })
       return new UnixListener(file, path)
@@ -103,8 +115,8 @@ export class UnixListener implements Disposable {
   }
 
   /** Calls back from the event loop while somebody wants to connect. */
-  watch(callback: () => void): SocketWatch {
-    return koffi.node.poll(this.#file.fd, { readable: true }, callback)
+  watch(callback: () => void): DescriptorWatch {
+    return watchDescriptor(this.#file.fd, { readable: true }, callback)
   }
 
   [Symbol.dispose](): void {
@@ -123,12 +135,30 @@ function inodeOf(path: string): number | undefined {
   return lstatSync(path, { throwIfNoEntry: false })?.ino
 }
 
+/**
+ * Whoever may write to the directory can put a link to a file of this user's at the path, at any moment: what changes is the
+ * socket that is found, and nothing else.
+ */
+function openTo(path: string, access: SocketAccess): void {
+  const fd = openSync(path, pathOnly | constants.O_NOFOLLOW)
+  try {
+    const found = fstatSync(fd)
+    if (!found.isSocket() || found.uid !== process.geteuid?.()) {
+      throw new QuiesceError('BUSY', `Cannot listen on ${path}: another process put something else there`)
+    }
+    const file = `/proc/self/fd/${fd}`
+    chmodSync(file, modeFor(file, access))
+  } finally {
+    closeSync(fd)
+  }
+}
+
 /** Gives the file away, where it is to be, and says which mode it takes. */
 function modeFor(path: string, { owner, isOpen = false }: SocketAccess): number {
   if (isOpen) return everybody
   if (owner === undefined || owner === process.geteuid?.()) return ownerOnly
   try {
-    lchownSync(path, owner, process.getegid?.() ?? -1)
+    chownSync(path, owner, process.getegid?.() ?? -1)
     return ownerOnly
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EPERM') return everybody

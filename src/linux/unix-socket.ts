@@ -1,7 +1,7 @@
 // A connected UNIX stream socket that passes descriptors, read and written without blocking or, where a caller has to,
 // with waiting.
-import koffi from 'koffi'
 import { type ErrorCode, QuiesceError } from '../errors/quiesce-error.js'
+import { type DescriptorWatch, watchDescriptor } from './descriptor-watch.js'
 import { errnoName } from './errno.js'
 import { FileDescriptor } from './file-descriptor.js'
 import { libc } from './libc.js'
@@ -55,11 +55,6 @@ export interface PeerCredentials {
   readonly pid: number
   readonly uid: number
   readonly gid: number
-}
-
-export interface SocketWatch {
-  /** Stops watching; the callback is not called after this. */
-  close(): void
 }
 
 /** EAGAIN: the listener's queue is full, and a socket that blocks would wait for room in it without end. */
@@ -174,8 +169,8 @@ export class UnixSocket implements Disposable {
   }
 
   /** Calls back from the event loop whenever the socket can be read (or written). Level-triggered. */
-  watch(what: { readonly readable?: boolean; readonly writable?: boolean }, callback: () => void): SocketWatch {
-    return koffi.node.poll(this.#file.fd, what, callback)
+  watch(what: { readonly readable?: boolean; readonly writable?: boolean }, callback: () => void): DescriptorWatch {
+    return watchDescriptor(this.#file.fd, what, callback)
   }
 
   peer(): PeerCredentials {

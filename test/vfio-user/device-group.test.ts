@@ -1,14 +1,15 @@
 // Devices of one IOMMU group and one bus, served together: their memory, their resets, and who may have them.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { setImmediate } from 'node:timers/promises'
+import { setImmediate, setTimeout as wait } from 'node:timers/promises'
 import { SharedMemory } from '../../src/linux/shared-memory.js'
 import type { PeerCredentials } from '../../src/linux/unix-socket.js'
 import { createSimulatedFunction, type SimulatedFunction, SimulatedMachine, startStream } from '../../src/sim/index.js'
 import { DeviceGroup } from '../../src/vfio-user/server/device-group.js'
 import { PhysicalDevice } from '../../src/vfio-user/server/physical-device.js'
+import { processStart } from '../../src/vfio-user/server/process-start.js'
 import type { ServerEvent } from '../../src/vfio-user/server/server-event.js'
-import { packed, u16 } from '../unit/vfio-user/messages/wire.js'
+import { packed, raw, u16 } from '../unit/vfio-user/messages/wire.js'
 import { ask, errnoOf, greet, type Talk } from './wire-client.js'
 
 const page = 4096n
@@ -76,6 +77,29 @@ describe('devices of one group', () => {
     assert.equal(await second.client.errno(ask.unmap(iova, page)), 0)
     assert.equal(one.fn.dma.mappings.length, 0)
   })
+
+  for (const [whose, end] of [
+    ['the client that waits for its place is gone', ({ client }: Talk) => client[Symbol.dispose]()],
+    ['its server ends', ({ server }: Talk) => void server.close()],
+  ] as const) {
+    it(`keep nothing of memory that was given while another held its place, where ${whose}`, async () => {
+      const { group, one, two } = siblings()
+      const first = await one.connect()
+      await using second = await two.connect()
+      using memory = new SharedMemory(page)
+      using other = new SharedMemory(page)
+      assert.equal(await second.client.errno(ask.map(iova, page), [other.fd]), 0)
+      first.client.send(raw(ask.map(iova, page)), [memory.fd])
+      await wait(20)
+      end(first)
+      // By then the place is free, and the memory of the client that is gone is mapped after all.
+      assert.equal(await second.client.errno(ask.unmap(iova, page)), 0)
+      await group.gate('one').busy
+      await first[Symbol.asyncDispose]()
+      assert.equal(one.fn.dma.mappings.length, 0)
+      assert.equal(await second.client.errno(ask.map(iova, page), [other.fd]), 0)
+    })
+  }
 
   it('refuse other memory at the same place, and say so', async () => {
     const { one, two } = siblings()
@@ -184,6 +208,24 @@ describe('devices of one group', () => {
     assert.ok(reaches(two, memory))
   })
 
+  it('are cut off at once when the reset that takes them along ends so, and get no memory before its time', async () => {
+    const { one, two } = siblings()
+    await using first = await one.connect()
+    await using second = await two.connect()
+    using memory = new SharedMemory(page)
+    one.fn.faults.set('reset-falls-off', true)
+    const resetting = first.client.errno(ask.reset)
+    while (!two.events.some(({ kind }) => kind === 'reset-report')) await setImmediate()
+    assert.deepEqual(
+      two.events.map(({ kind }) => kind),
+      ['cut-off', 'reset-report'],
+    )
+    assert.equal(await second.client.errno(ask.map(iova, page), [memory.fd]), 0)
+    assert.equal(await resetting, errnoOf.EIO)
+    assert.equal(await idsOf(second), 0xffff_ffff)
+    assert.equal(one.fn.dma.mappings.length, 0)
+  })
+
   it('that was cut off with another, and has no client, takes one once that is clean', async () => {
     const { one, two } = siblings()
     await using first = await one.connect()
@@ -197,6 +239,71 @@ describe('devices of one group', () => {
     assert.equal(reportsOf(two).at(-1), 'companion clean', 'the reset of the bus took it along')
     await using second = await two.connect()
     assert.equal(await idsOf(second), two.fn.config.read(0, 4))
+  })
+
+  it('take no client while one of them is not quiet and reaches memory', async () => {
+    const { group, one, two } = siblings()
+    const first = await one.connect()
+    const second = await two.connect()
+    using memory = new SharedMemory(page)
+    for (const { client } of [first, second]) await client.errno(ask.map(iova, page), [memory.fd])
+    for (const fault of ['config-read-error', 'unmap-fails'] as const) {
+      two.fn.faults.set(fault, fault === 'unmap-fails' ? 'EIO' : true)
+    }
+    await second[Symbol.asyncDispose]()
+    assert.deepEqual(reportsOf(two), ['disconnect lost'])
+    await first[Symbol.asyncDispose]()
+    assert.equal(reportsOf(one).at(-1), 'disconnect clean')
+    assert.equal(reportsOf(two).at(-1), 'companion lost')
+    // Whatever the next VMM maps for the one, the other would reach.
+    await assert.rejects(one.connect())
+    await group.gate('one').busy
+    two.fn.faults.set('config-read-error', false)
+    await assert.rejects(one.connect(), 'its end, with a reset of the bus, is the next try')
+    await group.gate('two').busy
+    assert.equal(reportsOf(two).at(-1), 'companion clean')
+    await using next = await one.connect()
+    assert.equal(await idsOf(next), one.fn.config.read(0, 4))
+  })
+
+  it('take no client while the IOMMU keeps memory of the last one of another', async () => {
+    const { group, one, two } = siblings()
+    const first = await one.connect()
+    using memory = new SharedMemory(page)
+    assert.equal(await first.client.errno(ask.map(iova, page), [memory.fd]), 0)
+    one.fn.faults.set('unmap-fails', 'EIO')
+    await first[Symbol.asyncDispose]()
+    assert.equal(one.fn.dma.mappings.length, 1)
+    await assert.rejects(two.connect())
+    await group.gate('two').busy
+    one.fn.faults.set('unmap-fails', false)
+    await using second = await two.connect()
+    assert.equal(one.fn.dma.mappings.length, 0)
+    assert.equal(await idsOf(second), two.fn.config.read(0, 4))
+  })
+
+  it('stay out of reach together where their memory cannot be mapped again', async () => {
+    const { one, two } = siblings()
+    await using first = await one.connect()
+    await using second = await two.connect()
+    using memory = new SharedMemory(page)
+    for (const { client } of [first, second]) await client.errno(ask.map(iova, page), [memory.fd])
+    one.fn.faults.set('config-read-error', true)
+    assert.equal(await first.client.errno(ask.reset), errnoOf.EIO)
+    one.fn.faults.set('config-read-error', false)
+    one.fn.dma.mapBacking = () => {
+      throw new Error('too much is locked')
+    }
+    assert.equal(await first.client.errno(ask.reset), errnoOf.EIO)
+    assert.equal(reportsOf(two).at(-1), 'companion clean')
+    assert.equal(await idsOf(second), 0xffff_ffff)
+    Reflect.deleteProperty(one.fn.dma, 'mapBacking')
+    assert.equal(await second.client.errno(ask.reset), 0)
+    assert.equal(one.fn.dma.mappings.length, 1)
+    assert.equal(await idsOf(second), two.fn.config.read(0, 4))
+    assert.equal(await first.client.errno(ask.reset), 0)
+    await letOn(second)
+    assert.ok(reaches(two, memory))
   })
 
   it('let nobody in while one is being reset', async () => {
@@ -233,6 +340,24 @@ describe('who may have devices of one group', () => {
     two.leaving()
     two.left()
     assert.equal(one.enter(another), undefined)
+  })
+
+  it('is not another process of the same number, nor another user’s', () => {
+    let start = '1'
+    const group = new DeviceGroup({ startOf: () => start })
+    const two = group.gate('two')
+    assert.equal(group.gate('one').enter(vmm), undefined)
+    start = '2'
+    assert.match(two.enter(vmm) ?? '', /only one VMM may have both/)
+    start = '1'
+    assert.match(two.enter({ ...vmm, uid: 1000 }) ?? '', /only one VMM may have both/)
+    assert.equal(two.enter(vmm), undefined)
+  })
+
+  it('is known by when it began', () => {
+    assert.match(processStart(process.pid) ?? '', /^\d+$/)
+    assert.notEqual(processStart(process.pid), processStart(1))
+    assert.equal(processStart(2 ** 30), undefined)
   })
 
   it('is not one whose process cannot be told from others', () => {

@@ -56,25 +56,30 @@ describe('a device with a thread of its own', () => {
     })
   }
 
-  it('a mistake that nobody caught ends it, but not before the device is quiet', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'vfio-user-'))
-    const path = join(folder, 'socket')
-    const events: ServerEvent[] = []
-    const thread = await DeviceThread.start({
-      module: new URL('./failing-device.js', import.meta.url),
-      maker: 'makeFailing',
-      at: { path },
-      onEvent: (event) => events.push(event),
+  for (const [what, maker] of [
+    ['a mistake', 'makeFailing'],
+    ['one mistake after the other', 'makeAlwaysFailing'],
+  ] as const) {
+    it(`${what} that nobody caught ends it, but not before the device is quiet`, async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'vfio-user-'))
+      const path = join(folder, 'socket')
+      const events: ServerEvent[] = []
+      const thread = await DeviceThread.start({
+        module: new URL('./failing-device.js', import.meta.url),
+        maker,
+        at: { path },
+        onEvent: (event) => events.push(event),
+      })
+      using client = new WireClient(UnixSocket.connect(path, 4096))
+      client.send(raw({ command: 1, payload: versionPayload('{}') }))
+      await client.receive()
+      client.send(raw(ask.write(0, 0n, [1])))
+      assert.equal(await thread.ended, 'a mistake of the device')
+      const kinds = events.map(({ kind }) => kind)
+      assert.deepEqual(kinds.slice(-3), ['disconnected', 'cut-off', 'released'])
+      rmSync(folder, { recursive: true })
     })
-    using client = new WireClient(UnixSocket.connect(path, 4096))
-    client.send(raw({ command: 1, payload: versionPayload('{}') }))
-    await client.receive()
-    client.send(raw(ask.write(0, 0n, [1])))
-    assert.equal(await thread.ended, 'a mistake of the device')
-    const kinds = events.map(({ kind }) => kind)
-    assert.deepEqual(kinds.slice(-3), ['disconnected', 'cut-off', 'released'])
-    rmSync(folder, { recursive: true })
-  })
+  }
   it('closes nothing of others at its end', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'vfio-user-'))
     const told: ServerEvent[] = []

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
+import type { DmaBackingKind } from '../../src/function/dma.js'
 import { EventFd } from '../../src/linux/eventfd.js'
 import { SharedMemoryDomain } from '../../src/vfio-user/server/shared-memory-domain.js'
 import { RecordingDmaSpace } from '../unit/device/recording-dma-space.js'
@@ -10,8 +11,8 @@ const size = 4n * page
 const at = 0x10_0000n
 
 /** Two devices of one space. The kernel's map is what the first records: it makes the mappings, and each is one of both. */
-function twoDevices() {
-  const space = new RecordingDmaSpace()
+function twoDevices(backings?: readonly DmaBackingKind[]) {
+  const space = new RecordingDmaSpace(backings === undefined ? {} : { backings })
   const mapped = (): string[] => [...space.held].map(({ iova, size }) => `${iova.toString(16)}+${size.toString(16)}`)
   return { space, one: viewOf(space), two: viewOf(space), mapped }
 }
@@ -95,20 +96,26 @@ describe('memory of clients in one address space', () => {
     assert.equal(space.log.length, 3)
   })
 
-  it('in a space that takes no files stays with whoever is left', () => {
-    using file = new ClientFile(size)
-    const space = new RecordingDmaSpace({ backings: ['memory'] })
-    const [one, two] = [viewOf(space), viewOf(space)]
-    const domain = new SharedMemoryDomain()
-    using first = file.give({ address: at, size })
-    using second = file.give({ address: at, size })
-    domain.map(one, first)
-    domain.map(two, second)
-    assert.deepEqual([first.looked, second.looked], [1, 0])
-    domain.unmap(first)
-    assert.deepEqual([first.looked, second.looked], [1, 1])
-    assert.equal(space.held.size, 1)
-  })
+  for (const isLost of [false, true]) {
+    it(`in a space that takes no files${isLost ? ', and has lost all,' : ''} stays with whoever is left`, () => {
+      using file = new ClientFile(size)
+      const { space, one, two } = twoDevices(['memory'])
+      const domain = new SharedMemoryDomain()
+      using first = file.give({ address: at, size })
+      using second = file.give({ address: at, size })
+      domain.map(one, first)
+      domain.map(two, second)
+      assert.deepEqual([first.looked, second.looked], [1, 0])
+      if (isLost) {
+        space.loseAll()
+        domain.cutOff(one)
+      }
+      domain.unmap(first)
+      assert.equal(space.held.size, isLost ? 0 : 1)
+      domain.readmit(one)
+      assert.deepEqual([first.looked, second.looked, space.held.size], [1, 1, 1])
+    })
+  }
 
   it('is mapped when the last contained device is let in again, as it is then', () => {
     using file = new ClientFile(size)

@@ -21,10 +21,12 @@ const { openVfioUserFunction } = await import('/app/build/src/vfio-user/client/v
 for (const address of process.argv.slice(1)) {
   const fn = openVfioUserFunction('/tmp/' + address + '.sock')
   fn.config.write(4, 2, 6)
+  const first = new Uint8Array(4)
+  fn.regions[0].read(0n, first)
   fn.dma.map(0x100000n, fn.dma.allocate(65536n), 'read-write')
   const { ok } = await fn.reset()
   const mappable = fn.regions[0].mappable.length
-  console.log(JSON.stringify({ address, ids: fn.config.read(0, 4), ok, mappable }))
+  console.log(JSON.stringify({ address, ids: fn.config.read(0, 4), ok, mappable, first: [...first] }))
 }
 process.exit()`
 
@@ -36,7 +38,7 @@ function script(devices: readonly string[], clientLine: string, until: string, o
 ${wait('serving')}
 ${clientLine}
 ${wait(until)}
-kill -TERM $server; wait $server; echo $? > /tmp/status
+${until === 'ended' ? '' : 'kill -TERM $server; '}wait $server; echo $? > /tmp/status
 ls /tmp | grep -c 'sock$'`
 }
 
@@ -69,13 +71,15 @@ describe('quiesce serve on the real kernel', () => {
   const events = (name: string): Event[] => linesOf(said, name)
 
   before(async () => {
-    const clientLine = `node --input-type=module -e "$1" ${edu} ${nvme} > /tmp/seen`
+    const clientLine = 'node --input-type=module > /tmp/seen -e "$1"'
     ;({ said } = await runCommands(machine, [
       ...bindToVfio(edu, nvme, alone),
-      run('two', 'sh', '-c', script([edu, nvme], clientLine, 'released'), 'sh', client),
+      run('two', 'sh', '-c', script([edu, nvme], `${clientLine} ${edu} ${nvme}`, 'released'), 'sh', client),
       run('two: seen', 'cat', '/tmp/seen'),
       run('two: told', 'cat', '/tmp/told'),
       run('two: status', 'cat', '/tmp/status'),
+      run('trapped', 'sh', '-c', script([edu], `${clientLine} ${edu}`, 'released', '--trap-bars'), 'sh', client),
+      run('trapped: seen', 'cat', '/tmp/seen'),
       run('nobody', 'sh', '-c', script([alone], ':', 'serving')),
       run('nobody: told', 'cat', '/tmp/told'),
       run('nobody: status', 'cat', '/tmp/status'),
@@ -91,6 +95,12 @@ describe('quiesce serve on the real kernel', () => {
       [0x11e8_1234, true, true],
       [0x0010_1b36, true, true],
     ])
+  })
+
+  it('keeps files of BARs from clients with --trap-bars, and answers their accesses itself', () => {
+    const [seen] = events('trapped: seen')
+    // edu's identification, docs/specs/edu.rst.
+    assert.deepEqual([seen?.['ok'], seen?.['mappable'], seen?.['first']], [true, 0, [0xed, 0, 0, 1]])
   })
 
   it('leaves each clean when its client is gone, and says so', () => {

@@ -19,6 +19,7 @@ import type { Terminal } from '../terminal.js'
 export interface ServeOptions extends PolicyOptions {
   readonly socket?: readonly string[]
   readonly allowUser?: readonly string[]
+  readonly trapBars?: boolean
   readonly raw?: boolean
   readonly dryRun?: boolean
   readonly steps?: boolean
@@ -76,6 +77,7 @@ export async function runServe(
         sharing: isRaw ? undefined : sharingOf(target),
         backend: options.backend ?? 'auto',
         policy,
+        trapsBars: options.trapBars ?? false,
       }
       const place = places[index]
       if (place === undefined) throw new Error(`${name} has no place`)

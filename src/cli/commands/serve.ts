@@ -22,6 +22,10 @@ one VMM. A simulated one serves as itself, or with --raw as bare hardware for th
       '--allow-user <user>',
       'by name or number, and as often as needed: who may connect beside this user and root; gets the socket',
     ),
+    trapBars: flag(
+      '--trap-bars',
+      "keep the device's own file from clients: each access to a BAR is a message, and slower",
+    ),
     raw: flag('--raw', 'of simulated devices: the hardware alone, with its faults and without the reset procedure'),
     ...policyOptions,
     dryRun: flag('--dry-run', 'check the devices and print the QEMU arguments; open nothing, change nothing'),

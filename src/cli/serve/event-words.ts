@@ -56,7 +56,7 @@ const words: { readonly [K in ServeEventKind]: Words<K> } = {
   'memory-out-of-reach': ({ address, size }) =>
     size < romSize
       ? undefined
-      : `cannot reach ${formatBytes(Number(size))} of its client's memory at ${hex(address, 1)}: it is not shared`,
+      : `cannot reach ${formatBytes(Number(size))} of its client's memory at ${hex(address, 1)}: it is not shared, or could be cut short`,
   suppressed: ({ of, count }) => `left out ${count} more of ${of}`,
   failed: ({ reason }, { paint }) => paint('red', `is served no longer, and was not shown to be quiet: ${reason}`),
   ending: ({ signal }) => `${signal}: quiescing it, then ending; once more to end at once`,

@@ -20,6 +20,8 @@ export interface DeviceOrder {
   readonly sharing: string | undefined
   readonly backend: Backend
   readonly policy: Partial<ResetPolicy>
+  /** Clients get no files of BARs. */
+  readonly trapsBars: boolean
 }
 
 type Maker = (orders: readonly DeviceOrder[], onEvent: ThreadEventListener) => Promise<readonly MadeDevice[]>
@@ -60,8 +62,13 @@ const makers: Readonly<Record<DeviceOrder['kind'], Maker>> = {
     }
     const shared = groupFor(orders)
     return functions.map((fn, index) => {
-      const { policy: resetPolicy = {} } = orders[index] ?? {}
-      const physical = new PhysicalDevice(fn, { ...shared, resetPolicy, onEvent: (event) => onEvent(event, index) })
+      const { policy: resetPolicy = {}, trapsBars = false } = orders[index] ?? {}
+      const physical = new PhysicalDevice(fn, {
+        ...shared,
+        resetPolicy,
+        mapsRegions: !trapsBars,
+        onEvent: (event) => onEvent(event, index),
+      })
       const device = new ReturnableDevice(physical, fn.interrupts, () => onEvent({ kind: 'release-requested' }, index))
       const sendsInterrupts = !fn.interrupts.canUnmaskByEventfd
       return counted(device, { ...shared, sendsInterrupts, close: () => fn[Symbol.asyncDispose]() })

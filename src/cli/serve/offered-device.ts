@@ -3,7 +3,6 @@ import type { Verdict } from '../../reset/report.js'
 import type { DeviceThread, ThreadCounts } from '../../vfio-user/server/device-thread.js'
 import type { ServerEvent } from '../../vfio-user/server/server-event.js'
 import { type ExitStatus, exitStatus, statusOfVerdict } from '../exit-status.js'
-import { EventLimit } from './event-limit.js'
 import type { Place } from './listen.js'
 import type { DeviceOrder } from './make-device.js'
 import type { ServeEvent } from './serve-event.js'
@@ -15,8 +14,8 @@ export type ServingThread = Pick<DeviceThread, 'ended' | 'counts' | 'close'>
 export class OfferedDevice {
   readonly order: DeviceOrder
   readonly place: Place
-  readonly #tell: (event: ServeEvent) => void
-  readonly #limit = new EventLimit()
+  /** What becomes of it is told here. */
+  readonly tell: (event: ServeEvent) => void
   #thread: ServingThread | undefined
   /** Its place among the devices of that. */
   #index = 0
@@ -37,7 +36,7 @@ export class OfferedDevice {
   constructor(order: DeviceOrder, place: Place, tell: (event: ServeEvent) => void) {
     this.order = order
     this.place = place
-    this.#tell = tell
+    this.tell = tell
   }
 
   get status(): DeviceStatus {
@@ -94,11 +93,6 @@ export class OfferedDevice {
     await this.#thread.close()
     if ((await this.#death) !== undefined) return
     this.tell({ kind: 'ended', verdict: this.#verdict, status: this.exitStatus })
-  }
-
-  /** Tells it, unless there was too much of its kind. */
-  tell(event: ServeEvent): void {
-    for (const each of this.#limit.pass(event)) this.#tell(each)
   }
 
   async #watch(thread: ServingThread): Promise<string | undefined> {

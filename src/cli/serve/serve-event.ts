@@ -10,8 +10,6 @@ export type ServeEvent =
   | { readonly kind: 'serving'; readonly socket: string | undefined }
   /** They could, without --dry-run. `replaces`: in place of a socket that a process left behind. */
   | { readonly kind: 'planned'; readonly socket: string | undefined; readonly replaces: boolean }
-  /** So many events of a kind were left out, because they came too fast. */
-  | { readonly kind: 'suppressed'; readonly of: ServerEvent['kind']; readonly count: number }
   /** The device can be served no longer, and nobody has seen to it. */
   | { readonly kind: 'failed'; readonly reason: string }
   /** It was asked to end. */

@@ -1,7 +1,8 @@
 // The eventfds that a client gave for each kind of interrupt, with the masks: what DEVICE_SET_IRQS sets up.
 import { type InterruptInfo, type InterruptKind, interruptKinds } from '../../function/interrupts.js'
+import type { DescriptorWatch } from '../../linux/descriptor-watch.js'
 import type { FileDescriptor } from '../../linux/file-descriptor.js'
-import { type EventfdWatch, signalEventfd, watchEventfd } from '../../linux/signal-eventfd.js'
+import { signalEventfd, watchEventfd } from '../../linux/signal-eventfd.js'
 import type { ServedDevice } from './served-device.js'
 
 interface Kind {
@@ -17,7 +18,7 @@ export class ClientInterrupts {
   readonly #infos: Readonly<Record<InterruptKind, InterruptInfo>>
   readonly #kinds: Readonly<Record<InterruptKind, Kind>>
   #unmaskFile: FileDescriptor | undefined
-  #unmaskWatch: EventfdWatch | undefined
+  #unmaskWatch: DescriptorWatch | undefined
 
   constructor(device: ServedDevice) {
     this.#device = device

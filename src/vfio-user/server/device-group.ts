@@ -5,12 +5,15 @@ import type { PeerCredentials } from '../../linux/unix-socket.js'
 import type { ResetReport } from '../../reset/report.js'
 import { BusGuard } from './bus-guard.js'
 import type { ClientGate } from './client-gate.js'
+import { processStart } from './process-start.js'
 import { SharedMemoryDomain } from './shared-memory-domain.js'
 
 export interface GroupMember {
   readonly fn: PhysicalFunction
   /** No guest would notice a reset of it: it has no client, or that is gone, or it was asked to reset and is not on the bus since. */
   readonly isIdle: boolean
+  /** Neither shown to be quiet nor cut off: whatever is mapped in the address space, it may reach. */
+  readonly isLost: boolean
   /** The reset of another is about to take it along. */
   takeAlong(): void
   /** And has done so. */
@@ -19,14 +22,26 @@ export interface GroupMember {
   cutOff(by: string): void
 }
 
+interface Client {
+  readonly device: string
+  readonly peer: PeerCredentials
+  readonly startedAt: string | undefined
+}
+
 export class DeviceGroup {
   readonly memory = new SharedMemoryDomain()
   readonly #members = new Set<GroupMember>()
-  readonly #clients = new Map<ClientGate, { readonly device: string; readonly peer: PeerCredentials }>()
+  readonly #clients = new Map<ClientGate, Client>()
   readonly #leaving = new Set<ClientGate>()
   readonly #waiting: (() => void)[] = []
   #queue: Promise<unknown> = Promise.resolve()
   #resets = 0
+  readonly #startOf: (pid: number) => string | undefined
+
+  /** `startOf` says when a process began. */
+  constructor({ startOf = processStart }: { readonly startOf?: (pid: number) => string | undefined } = {}) {
+    this.#startOf = startOf
+  }
 
   join(member: GroupMember): void {
     this.#members.add(member)
@@ -64,8 +79,9 @@ export class DeviceGroup {
         return group.#isBusy ? group.#settled() : undefined
       },
       enter: (peer) => {
-        const refusal = this.#whyNot(device, peer)
-        if (refusal === undefined) this.#clients.set(gate, { device, peer })
+        const client = { device, peer, startedAt: this.#startOf(peer.pid) }
+        const refusal = this.#whyNot(client)
+        if (refusal === undefined) this.#clients.set(gate, client)
         return refusal
       },
       leaving: () => void this.#leaving.add(gate),
@@ -82,13 +98,15 @@ export class DeviceGroup {
     return this.#resets > 0 || this.#leaving.size > 0
   }
 
-  #whyNot(device: string, peer: PeerCredentials): string | undefined {
+  #whyNot({ device, peer, startedAt }: Client): string | undefined {
     const [other] = this.#clients.values()
     if (other === undefined) return undefined
     const shares = `${device} shares its IOMMU group with ${other.device}`
     // 0: a process of another PID namespace, which cannot be told from others there.
     if (peer.pid === 0) return `${shares}, and no process of another PID namespace can be shown to be the same VMM`
-    if (peer.pid === other.peer.pid) return undefined
+    // The number of a process that has ended, and left its connection to another, may come again.
+    const isSame = peer.pid === other.peer.pid && peer.uid === other.peer.uid && startedAt === other.startedAt
+    if (isSame) return undefined
     return `${shares}, which process ${other.peer.pid} uses, and only one VMM may have both`
   }
 

@@ -1,8 +1,9 @@
 // Offers one device to one client after the other. When a client is gone, however it went, the device is quiet before the
 // first byte of that client's memory is, and only then is the next one let in.
 import { readFileSync } from 'node:fs'
+import type { DescriptorWatch } from '../../linux/descriptor-watch.js'
 import type { UnixListener } from '../../linux/unix-listener.js'
-import type { PeerCredentials, SocketWatch, UnixSocket } from '../../linux/unix-socket.js'
+import type { PeerCredentials, UnixSocket } from '../../linux/unix-socket.js'
 import type { Request } from '../messages/message.js'
 import { answerVersion, type Offer } from '../messages/negotiate.js'
 import { Problem } from '../messages/problem.js'
@@ -59,7 +60,7 @@ export class DeviceServer implements AsyncDisposable {
   readonly #offer: Offer
   readonly #report: ServerEventListener
   #listener: UnixListener | undefined
-  #watch: SocketWatch | undefined
+  #watch: DescriptorWatch | undefined
   #session: Session | undefined
   #ending: Promise<void> | undefined
   #receivedBefore = 0
@@ -120,17 +121,14 @@ export class DeviceServer implements AsyncDisposable {
   }
 
   #begin(socket: UnixSocket, peer: PeerCredentials): void {
+    let channel: Channel
+    try {
+      channel = this.#open(socket)
+    } catch (error) {
+      this.#turnAway(socket, peer, refusalOf(error).reason)
+      return
+    }
     this.#report({ kind: 'connected', peer })
-    const channel: Channel = new Channel(socket, {
-      side: 'server',
-      stallTimeoutMs: this.#options.stallTimeoutMs ?? defaultStallMs,
-      onRequest: (request, fds) => this.#onRequest(request, fds),
-      onRejected: ({ command, errno, reason, detail }) =>
-        this.#report({ kind: 'refused', command: `command ${command}`, errno, reason: `${reason}: ${detail}` }),
-      onClosed: (reason) => {
-        this.#ending = this.#end(reason)
-      },
-    })
     // Whoever says nothing at all keeps everybody else from the device.
     const giveUp = () => {
       if (channel.terms === undefined) channel.close('it did not say VERSION')
@@ -144,6 +142,27 @@ export class DeviceServer implements AsyncDisposable {
       this.#report({ kind: 'refused', command: 'connect', errno, reason })
       channel.close(`the device takes no client: ${reason}`)
     }
+  }
+
+  #open(socket: UnixSocket): Channel {
+    return new Channel(socket, {
+      side: 'server',
+      stallTimeoutMs: this.#options.stallTimeoutMs ?? defaultStallMs,
+      onRequest: (request, fds) => this.#onRequest(request, fds),
+      onRejected: ({ command, errno, reason, detail }) =>
+        this.#report({ kind: 'refused', command: `command ${command}`, errno, reason: `${reason}: ${detail}` }),
+      onClosed: (reason) => {
+        this.#ending = this.#end(reason)
+      },
+    })
+  }
+
+  /** One that the gate has let in. */
+  #turnAway(socket: UnixSocket, peer: PeerCredentials, reason: string): void {
+    socket[Symbol.dispose]()
+    this.#options.gate?.left()
+    this.#report({ kind: 'turned-away', peer, reason })
+    this.#welcome()
   }
 
   /** The device was not quiet, or not as the policy wants it, when its last client was gone. Now somebody waits for it. */
@@ -161,10 +180,7 @@ export class DeviceServer implements AsyncDisposable {
       this.#begin(socket, peer)
       return
     }
-    socket[Symbol.dispose]()
-    this.#options.gate?.left()
-    this.#report({ kind: 'turned-away', peer, reason })
-    this.#welcome()
+    this.#turnAway(socket, peer, reason)
   }
 
   /** Ends the client's time, leaves the device quiet, and takes no other client. */
@@ -231,7 +247,7 @@ export class DeviceServer implements AsyncDisposable {
 
   /** Waits for the next client. While there is one, others wait in the listener's queue. */
   #welcome(): void {
-    if (this.#isClosed || this.#listener === undefined || this.isOccupied) return
+    if (this.#isClosed || this.#listener === undefined || this.isOccupied || this.#acceptAgain !== undefined) return
     const { gate } = this.#options
     this.#watch ??= this.#listener.watch(() => {
       if (gate === undefined) this.#accept()
@@ -259,7 +275,10 @@ export class DeviceServer implements AsyncDisposable {
       const { errno, reason } = refusalOf(error)
       this.#report({ kind: 'refused', command: 'accept', errno, reason })
       this.#unwatch()
-      this.#acceptAgain = setTimeout(() => this.#welcome(), acceptAgainMs)
+      this.#acceptAgain = setTimeout(() => {
+        this.#acceptAgain = undefined
+        this.#welcome()
+      }, acceptAgainMs)
     }
     if (this.isOccupied) this.#unwatch()
   }

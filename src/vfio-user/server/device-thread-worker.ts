@@ -20,6 +20,7 @@ const tell = (message: FromThread): void => parentPort?.postMessage(message)
 const onEvent = (event: ServerEvent, device = 0): void => tell({ kind: 'event', event, device })
 
 let made: readonly MadeDevice[] = []
+let servers: readonly DeviceServer[] = []
 /** All of them, whatever becomes of one; the first failure, if there was one. */
 const closeDevices = async (): Promise<void> => {
   const failures: unknown[] = []
@@ -32,6 +33,10 @@ const closeDevices = async (): Promise<void> => {
   }
   if (failures.length > 0) throw failures[0]
 }
+const end = async (): Promise<void> => {
+  await Promise.all(servers.map((server) => server.close()))
+  await closeDevices()
+}
 
 try {
   const make: DeviceMaker | undefined = (await import(module))[maker]
@@ -39,26 +44,27 @@ try {
   const things = await make(data, onEvent)
   made = 'device' in things ? [things] : things
   if (made.length !== places.length) throw new Error(`${maker} made ${made.length} devices for ${places.length} places`)
-  const servers = made.map(({ device, gate }, index) => {
+  servers = made.map(({ device, gate }, index) => {
     const more = { ...options, onEvent: (event: ServerEvent) => onEvent(event, index) }
     return new DeviceServer(device, gate === undefined ? more : { ...more, gate })
   })
   for (const [index, place] of places.entries()) {
     servers[index]?.listen('path' in place ? UnixListener.listen(place.path) : UnixListener.adopt(place.listener))
   }
-  const end = async () => {
-    await Promise.all(servers.map((server) => server.close()))
-    await closeDevices()
-  }
   // A failure that nobody caught ends the thread, but not before its devices are quiet: the process goes on, and with it
-  // whatever they do.
-  process.once('uncaughtException', (error) => {
+  // whatever they do. What fails after that does not end it any sooner.
+  let isFailing = false
+  const onFailure = (error: Error): void => {
+    if (isFailing) return
+    isFailing = true
     const fail = () =>
       setImmediate(() => {
+        process.off('uncaughtException', onFailure)
         throw error
       })
     void end().then(fail, fail)
-  })
+  }
+  process.on('uncaughtException', onFailure)
   const close = async () => {
     await end()
     parentPort?.close()
@@ -80,7 +86,8 @@ try {
   tell({ kind: 'listening' })
 } catch (error) {
   try {
-    await closeDevices()
+    // One that is listened for already may have a client.
+    await end()
   } catch {
     // What kept it from starting is what is told.
   }

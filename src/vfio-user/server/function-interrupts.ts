@@ -37,11 +37,7 @@ export class FunctionInterrupts {
     for (const kind of guestKinds) {
       const wanted = this.#wanted.get(kind)
       try {
-        if (wanted === undefined) this.#interrupts.disable(kind)
-        else this.#interrupts.enable(kind, this.#effective(kind, wanted))
-        if (kind === 'intx' && wanted !== undefined && this.#unmaskedBy !== undefined) {
-          this.#interrupts.unmaskBy(kind, this.#unmaskedBy)
-        }
+        this.#install(kind, wanted)
       } catch (error) {
         onFailure(kind, error)
       }
@@ -60,7 +56,14 @@ export class FunctionInterrupts {
       if (kind === 'intx') this.#unmaskedBy = undefined
       return
     }
-    if (!isHeld) this.#apply(kind, before, after)
+    if (!isHeld) {
+      try {
+        this.#apply(kind, before, after)
+      } catch (error) {
+        this.#putBack(kind, before)
+        throw error
+      }
+    }
     this.#wanted.set(kind, after)
   }
 
@@ -96,6 +99,24 @@ export class FunctionInterrupts {
       if (isSame(before[vector], destination) || this.#isMasked(kind, vector, destination)) continue
       this.#interrupts.retarget(kind, vector, destination)
     }
+  }
+
+  /** Some vectors may have changed before one was refused. */
+  #putBack(kind: InterruptKind, before: Destinations | undefined): void {
+    try {
+      this.#install(kind, before)
+    } catch {
+      // What was refused first is what is told.
+    }
+  }
+
+  #install(kind: InterruptKind, wanted: Destinations | undefined): void {
+    if (wanted === undefined) {
+      this.#interrupts.disable(kind)
+      return
+    }
+    this.#interrupts.enable(kind, this.#effective(kind, wanted))
+    if (kind === 'intx' && this.#unmaskedBy !== undefined) this.#interrupts.unmaskBy(kind, this.#unmaskedBy)
   }
 
   #effective(kind: InterruptKind, destinations: Destinations): Destinations {

@@ -1,5 +1,6 @@
 // Events as the owner gets them. Those that a client can cause as fast as it likes are limited in rate: whatever the owner
-// does with one, it does not do without end, and a thread that posts them to another does not fill its memory.
+// does with one, it does not do without end: a log does not fill the disk, and a thread that posts them to another does not
+// fill its memory.
 import type { LimitedEventKind, ServerEvent, ServerEventListener } from './server-event.js'
 
 const limited: Readonly<Record<LimitedEventKind, true>> = {
@@ -10,8 +11,8 @@ const limited: Readonly<Record<LimitedEventKind, true>> = {
 }
 
 /** So many of a kind in a window; how many more there were is told before the next event after it. */
-const most = 100
-const windowMs = 1_000
+const most = 10
+const windowMs = 10_000
 
 interface Window {
   end: number

@@ -103,8 +103,10 @@ export class PhysicalDevice implements ServedDevice {
   }
 
   connect(client: ServedClient): void {
-    this.#client = client
+    // What the IOMMU would not let go of may be of another device's last client.
+    this.#group.memory.dropUnheld()
     this.#resets.connect()
+    this.#client = client
   }
 
   reset(): Promise<KernelOutcome> {

@@ -36,6 +36,8 @@ export class ServedResets implements GroupMember {
   #isFresh = true
   /** It or another device of its address space, which then has no memory. */
   #isCutOff = false
+  /** Why it is not as the policy wants it, by its last reset, whoever that was of. */
+  #unfit: string | undefined
   #last: ResetReport | undefined
 
   constructor(parts: ServedResetsParts) {
@@ -48,18 +50,29 @@ export class ServedResets implements GroupMember {
     return !this.#hasClient || this.#isFresh || this.#asked > 0
   }
 
+  get isLost(): boolean {
+    return this.#last?.verdict === 'lost'
+  }
+
   get isRunning(): boolean {
     return this.#running !== undefined
   }
 
-  /** @throws QuiesceError `BUSY` where it has no memory: its end, with a reset, is the next try */
+  /** @throws QuiesceError `BUSY` where no client should have it: its end, with a reset, is the next try */
   connect(): void {
-    if (this.#isCutOff) {
+    const detail = this.#whyNot()
+    if (detail !== undefined) {
       const { address } = this.fn
-      const detail = 'it, or a device of its IOMMU group, was contained, and is not clean yet'
       throw new QuiesceError('BUSY', `Cannot use ${address}: ${detail}`, { device: address })
     }
     this.#hasClient = true
+  }
+
+  #whyNot(): string | undefined {
+    if (this.#isCutOff) return 'it, or a device of its IOMMU group, was contained, and is not clean yet'
+    if (this.#unfit !== undefined) return this.#unfit
+    const lost = this.#parts.group.others(this).find(({ isLost }) => isLost)
+    return lost && `${lost.fn.address} of its IOMMU group is not quiet, and could not be cut off from memory`
   }
 
   /** A byte of the Command register has reached the hardware. */
@@ -75,7 +88,8 @@ export class ServedResets implements GroupMember {
     try {
       return await running
     } finally {
-      this.#running = undefined
+      // By now there may be another.
+      if (this.#running === running) this.#running = undefined
     }
   }
 
@@ -104,7 +118,8 @@ export class ServedResets implements GroupMember {
           : await lookAgain(this.fn, earlier, by)
       this.#end('companion', report)
     } catch (error) {
-      access.close(messageOf(error))
+      this.#unfit = messageOf(error)
+      access.close(this.#unfit)
     }
   }
 
@@ -143,6 +158,8 @@ export class ServedResets implements GroupMember {
         other.takeAlong()
       },
     })
+    // Before anybody gives memory to a space that takes none, or is let in without.
+    if (report.contained) this.#loseMemory()
     // Before the others, who are not let in as long as this one is not.
     if (report.reusable && this.#isCutOff) this.fn.readmit()
     for (const other of taken) await other.wasTakenAlong(report)
@@ -150,16 +167,13 @@ export class ServedResets implements GroupMember {
   }
 
   #end(cause: ResetReportCause, report: ResetReport): KernelOutcome {
-    const { access, group, onEvent, restoreInterrupts } = this.#parts
+    const { access, onEvent, restoreInterrupts } = this.#parts
     this.#last = report
     onEvent({ kind: 'reset-report', cause, report })
-    if (report.contained) {
-      this.#isCutOff = true
-      group.memory.cutOff(this.fn.dma)
-      for (const other of group.others(this)) other.cutOff(this.fn.address)
-    }
+    if (report.contained) this.#loseMemory()
     this.#isFresh = true
     const readmitted = report.reusable ? this.#readmit() : refused(`the reset ended as ${report.verdict}`)
+    this.#unfit = readmitted.ok ? undefined : readmitted.message
     if (!readmitted.ok) {
       access.close(readmitted.message)
       return readmitted
@@ -171,14 +185,25 @@ export class ServedResets implements GroupMember {
     return { ok: true }
   }
 
+  /** It was contained, and with it all others of its space. */
+  #loseMemory(): void {
+    const { group } = this.#parts
+    this.#isCutOff = true
+    group.memory.cutOff(this.fn.dma)
+    for (const other of group.others(this)) other.cutOff(this.fn.address)
+  }
+
   /** A device that was cut off and is clean again gets the client's memory back. */
   #readmit(): KernelOutcome {
     if (!this.#isCutOff) return { ok: true }
+    const { group } = this.#parts
     const outcome = this.fn.readmit()
     if (!outcome.ok) return outcome
     try {
-      this.#parts.group.memory.readmit(this.fn.dma)
+      group.memory.readmit(this.fn.dma)
     } catch (error) {
+      // Nor do those have all of their memory that are open already: each of their resets is another try.
+      for (const other of group.others(this)) other.cutOff(this.fn.address)
       return failed(error)
     }
     this.#isCutOff = false

@@ -36,7 +36,7 @@ export type ServerEvent =
   /** So many events of a kind were left out, because they came too fast. */
   | { readonly kind: 'suppressed'; readonly of: LimitedEventKind; readonly count: number }
 
-/** What a client can cause as fast as it likes: a hundred of each in a second are told. */
+/** What a client can cause as fast as it likes: ten of each in ten seconds are told. */
 export type LimitedEventKind = 'refused' | 'access-failed' | 'memory-out-of-reach' | 'turned-away'
 
 export type ServerEventListener = (event: ServerEvent) => void

@@ -70,7 +70,8 @@ export class SharedMemoryDomain {
     if (next === undefined || shared.source !== given) return
     const [source, view] = next
     shared.source = source
-    if (view.backings.has('fd') || shared.mapping === undefined) return
+    // While memory is lost nothing takes its place: `readmit` maps what there is then.
+    if (view.backings.has('fd') || this.#isLost || shared.mapping === undefined) return
     shared.mapping[Symbol.dispose]()
     shared.mapping = place(view, source)
   }

@@ -4,7 +4,8 @@
 // follow wait, as many as there is room for. Replies never wait: a handler may call the other side and await its answer,
 // and two sides that both have much to send do not wait for each other.
 import { QuiesceError } from '../../errors/quiesce-error.js'
-import { closeDescriptors, type SocketWatch, type UnixSocket } from '../../linux/unix-socket.js'
+import type { DescriptorWatch } from '../../linux/descriptor-watch.js'
+import { closeDescriptors, type UnixSocket } from '../../linux/unix-socket.js'
 import type { CommandName, RequestPayload, Side } from '../messages/commands.js'
 import { type ArrivedMessage, decodeMessage } from '../messages/decode-message.js'
 import { encodeMessage, encodeRejection, messageSize } from '../messages/encode-message.js'
@@ -42,7 +43,7 @@ export class Channel implements Disposable {
   readonly #calls = new PendingCalls()
   readonly #queue = new RequestQueue()
   #terms: Terms | undefined
-  #watch: SocketWatch | undefined
+  #watch: DescriptorWatch | undefined
   #watched = 0
   #again: NodeJS.Immediate | undefined
   readonly #unread: StallClock

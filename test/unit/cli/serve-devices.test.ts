@@ -26,7 +26,7 @@ function offered(name: string, sharing?: string) {
       isListening = false
     },
   }
-  const order = { kind: 'sim', name, sharing, backend: 'auto', policy: {} } as const
+  const order = { kind: 'sim', name, sharing, backend: 'auto', policy: {}, trapsBars: false } as const
   const device = new OfferedDevice(order, place, (event) => told.push(event))
   let end: (reason?: string) => void = () => {}
   const ended = new Promise<string | undefined>((resolve) => {

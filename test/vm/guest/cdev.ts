@@ -84,8 +84,9 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     using ownership = new VfioOwnership({ backend: 'group' })
     using fn = await open('edu-root', ownership)
     using file = new MemoryFile(4096, canary)
+    const before = mappedHere()
     using _ = fn.dma.mapBacking(iova, 4096n, { fd: file.fd, offset: 0n }, 'read-write')
-    return { backend: fn.backend, backings: [...fn.dma.backings], mapped: mappedHere() }
+    return { backend: fn.backend, backings: [...fn.dma.backings], mapped: mappedHere() - before }
   },
 
   /** Two devices of two groups in one IOAS: one is detached in mid-transfer, and the other goes on. */
@@ -149,12 +150,13 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   async 'a file'(ownership) {
     using fn = await open('edu-root', ownership)
     using file = new MemoryFile(3 * 4096, canary)
+    const before = mappedHere()
     const mapping = fn.dma.mapBacking(iova, 4096n, { fd: file.fd, offset: 4096n }, 'read-write')
     wake(fn)
     new EduDriver(fn).store(iova, 64)
     await sleep(landsWithinMs)
     const touched = [0, 1, 2].map((page) => file.read(page * 4096, 4096).some((byte) => byte !== canary))
-    const mapped = mappedHere()
+    const mapped = mappedHere() - before
     mapping[Symbol.dispose]()
     const stranger = failure(() => fn.dma.mapBacking(iova, 4096n, { dmabuf: file.fd, offset: 1n }, 'read'))
     return { touched, mapped, stranger }
@@ -239,11 +241,11 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   },
 }
 
-/** How many mappings of files in /dev/shm this process has. */
+/** How many mappings of shared memory this process has. */
 function mappedHere(): number {
   return readFileSync('/proc/self/maps', 'utf8')
     .split('\n')
-    .filter((line) => line.includes('/quiesce-')).length
+    .filter((line) => line.includes('/memfd:quiesce')).length
 }
 
 const { igb: _igb, ...assignable } = deviceAddresses()
