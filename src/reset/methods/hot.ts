@@ -18,7 +18,9 @@ export const hotMethod: Method = {
   },
   async run(context: MethodContext) {
     const scope = context.fn.hotResetScope()
-    const reached = new Set(scope.ok ? scope.affected.map((affected) => affected.address) : [])
+    // It was there a moment ago. Without it nobody knows which companions to quiet first.
+    if (!scope.ok) return callKernel(context, () => Promise.resolve(scope))
+    const reached = new Set(scope.affected.map((affected) => affected.address))
     // The kernel restores their Command too, as it was: theirs must be quiet before, as ours is.
     for (const companion of context.companions) {
       if (companion === context.fn || !reached.has(companion.address)) continue

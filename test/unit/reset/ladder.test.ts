@@ -115,6 +115,19 @@ describe('the ladder', () => {
     assert.ok(report.steps.some(({ step, device }) => step === 'quiesce' && device === 'sim:siblings.1'))
   })
 
+  it('does not hot reset where nobody says any more what that would take along', async () => {
+    const machine = new SimulatedMachine()
+    using fn = inUse('siblings.0', { machine })
+    using sibling = createSimulatedFunction('siblings.1', { machine })
+    sibling.config.write(4, 2, 7)
+    const look = fn.hotResetScope.bind(fn)
+    let looks = 0
+    fn.hotResetScope = () => (looks++ === 0 ? look() : { ok: false, errno: 'EIO', message: 'nobody knows' })
+    const report = await resetFunction(fn, { policy: { methods: ['hot'] }, companions: [sibling] })
+    assert.deepEqual(attempts(report), ['hot failed'])
+    assert.equal(sibling.hardware.busMaster, true)
+  })
+
   it('pm reads back whether the device went to D3hot, and fails where it did not', async () => {
     using fn = inUse('pm-reset')
     fn.faults.set('d3-refused', true)
