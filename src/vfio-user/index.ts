@@ -15,6 +15,7 @@ export {
   type ThreadEventListener,
 } from './server/device-thread.js'
 export { PhysicalDevice, type PhysicalDeviceOptions } from './server/physical-device.js'
+export { type OpenedDevices, ReopenedDevices, type ReopenedDevicesOptions } from './server/reopened-devices.js'
 export type {
   ClientMapping,
   ClientMemory,

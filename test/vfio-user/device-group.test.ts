@@ -331,13 +331,13 @@ describe('who may have devices of one group', () => {
     assert.equal(one.enter(vmm), undefined)
     assert.match(two.enter(another) ?? '', /two shares its IOMMU group with one, which process 100 uses/)
     assert.equal(two.enter(vmm), undefined)
-    one.leaving()
+    one.hold()
     const { busy } = two
     assert.ok(busy !== undefined, 'whoever comes now waits')
     one.left()
     await busy
     assert.match(one.enter(another) ?? '', /process 100 uses/)
-    two.leaving()
+    two.hold()
     two.left()
     assert.equal(one.enter(another), undefined)
   })

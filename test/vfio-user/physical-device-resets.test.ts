@@ -7,19 +7,18 @@ import type { PhysicalFunction } from '../../src/function/physical-function.js'
 import type { Region } from '../../src/function/region.js'
 import { EventFd } from '../../src/linux/eventfd.js'
 import { SharedMemory } from '../../src/linux/shared-memory.js'
-import { UnixSocket } from '../../src/linux/unix-socket.js'
 import { createSimulatedFunction, type SimulatedFunction } from '../../src/sim/index.js'
 import { PhysicalDevice, type PhysicalDeviceOptions } from '../../src/vfio-user/server/physical-device.js'
 import type { ServerEvent } from '../../src/vfio-user/server/server-event.js'
 import { packed, type Raw, raw, u16 } from '../unit/vfio-user/messages/wire.js'
+import { comeIn, leave } from './next-client.js'
 import { until } from './until.js'
-import { ask, errnoOf, greet, irqFlags, type Talk, versionPayload, WireClient } from './wire-client.js'
+import { ask, errnoOf, greet, irqFlags, type Talk } from './wire-client.js'
 
 const page = 4096n
 const iova = 0x10_0000n
 const config = 7
 const { none, eventfd, mask, unmask, trigger } = irqFlags
-const version = raw({ command: 1, payload: versionPayload('{"capabilities": {"max_msg_fds": 16}}') })
 
 /** A simulated function whose interrupts go to eventfds, as the kernel's do, and which says what is asked of it. */
 class EventfdInterrupts implements Interrupts {
@@ -107,27 +106,6 @@ async function askForFlr({ fn, talk }: Served, more: readonly Raw[], fds: readon
   }
 }
 
-/** The client goes, and the device is cleared up. */
-async function leave({ talk }: Served): Promise<string | undefined> {
-  talk.client[Symbol.dispose]()
-  const released = () => talk.events.findLast(({ kind }) => kind === 'released' || kind === 'connected')
-  await until(() => released()?.kind === 'released', 'it was not released')
-  const event = released()
-  return event?.kind === 'released' ? event.failure : undefined
-}
-
-/** The next client: whether it is let in. */
-async function comeIn({ talk }: Served): Promise<WireClient | undefined> {
-  const [ours, theirs] = UnixSocket.pair(2 << 20)
-  const client = new WireClient(ours)
-  talk.server.serve(theirs)
-  ours.sendBuffer.set(version)
-  ours.send(0, version.byteLength)
-  if ((await client.receive()) !== undefined) return client
-  client[Symbol.dispose]()
-  return undefined
-}
-
 describe('a physical function whose client is gone', () => {
   for (const [verdict, faults] of Object.entries({
     contained: ['config-read-error'],
@@ -139,15 +117,15 @@ describe('a physical function whose client is gone', () => {
       using memory = new SharedMemory(page)
       await talk.client.errno(ask.map(iova, page), [memory.fd])
       for (const fault of faults) fn.faults.set(fault, fault === 'config-read-error' ? true : 'EIO')
-      assert.match((await leave(served)) ?? '', new RegExp(`ended as ${verdict}`))
+      assert.match((await leave(served.talk, served.talk.client)) ?? '', new RegExp(`ended as ${verdict}`))
       const verdicts = () => events.flatMap((event) => (event.kind === 'reset-report' ? [event.report.verdict] : []))
       assert.deepEqual(verdicts(), [verdict])
-      assert.equal(await comeIn(served), undefined)
+      assert.equal(await comeIn(served.talk), undefined)
       assert.equal(verdicts().length, 2)
       const turnedAway = talk.events.findLast((event) => event.kind === 'turned-away')
       assert.match(turnedAway?.kind === 'turned-away' ? turnedAway.reason : '', new RegExp(`ended as ${verdict}`))
       for (const fault of faults) fn.faults.set(fault, false)
-      const next = await comeIn(served)
+      const next = await comeIn(served.talk)
       assert.equal(verdicts().at(-1), 'clean')
       assert.equal(fn.dma.mappings.length, 0, 'nothing of the first one is left')
       assert.equal(await next?.errno(ask.map(iova, page), [memory.fd]), 0)
@@ -162,11 +140,11 @@ describe('a physical function whose client is gone', () => {
     using memory = new SharedMemory(page)
     await talk.client.errno(ask.map(iova, page), [memory.fd])
     fn.faults.set('unmap-fails', 'EIO')
-    assert.notEqual(await leave(served), undefined)
+    assert.notEqual(await leave(served.talk, served.talk.client), undefined)
     assert.equal(fn.dma.mappings.length, 1)
-    assert.equal(await comeIn(served), undefined)
+    assert.equal(await comeIn(served.talk), undefined)
     fn.faults.set('unmap-fails', false)
-    const next = await comeIn(served)
+    const next = await comeIn(served.talk)
     assert.notEqual(next, undefined)
     assert.equal(fn.dma.mappings.length, 0)
     next?.[Symbol.dispose]()
@@ -174,8 +152,8 @@ describe('a physical function whose client is gone', () => {
   })
   it('and that the policy wants reset is given to nobody where it cannot be', async () => {
     const served = await serve('no-reset', { resetPolicy: { requireReset: true } })
-    assert.match((await leave(served)) ?? '', /ended as quiesced/)
-    assert.equal(await comeIn(served), undefined)
+    assert.match((await leave(served.talk, served.talk.client)) ?? '', /ended as quiesced/)
+    assert.equal(await comeIn(served.talk), undefined)
     await served.talk.server.close()
   })
 })

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
 import type { CommandOutcome } from './guest/commands.js'
 import type { SeenByGroup } from './guest/serve-group-client.js'
+import type { SeenWithKeptFile } from './guest/serve-kept-file.js'
 import { addressIn, bindToVfio, runCommands } from './run-commands.js'
 import { topology } from './topology.js'
 
@@ -14,6 +15,7 @@ const [edu, nvme, alone, first, second] = ['edu-port', 'nvme', 'edu-root', 'edu-
   addressIn(machine, name),
 ) as [string, string, string, string, string]
 const groupClient = '/app/build/test/vm/guest/serve-group-client.js'
+const keeper = '/app/build/test/vm/guest/serve-kept-file.js'
 
 /** Reads the ids, gives the device memory, resets it, and leaves without a word. */
 const client = `
@@ -139,9 +141,10 @@ describe('quiesce serve on the real kernel', () => {
   })
 })
 
-for (const [backend, kernel] of [
-  ['group', undefined],
-  ['cdev', 'iommufd'],
+// A group's file is held by the files of all its devices, a character device by its own.
+for (const [backend, kernel, keptOf] of [
+  ['group', undefined, [first, second]],
+  ['cdev', 'iommufd', [alone]],
 ] as const) {
   describe(`quiesce serve of two devices of one IOMMU group, by ${backend}`, () => {
     let said: Said
@@ -150,15 +153,19 @@ for (const [backend, kernel] of [
 
     before(async () => {
       const clientLine = `node ${groupClient} ${first} ${second} > /tmp/seen`
+      const keptLine = `node ${keeper} ${keptOf.join(' ')} > /tmp/seen`
       const options = kernel === undefined ? {} : { kernel }
       ;({ said } = await runCommands(
         machine,
         [
-          ...bindToVfio(first, second),
+          ...bindToVfio(first, second, alone),
           run('served', 'sh', '-c', script([first, second], clientLine, 'released', `--backend ${backend}`)),
           run('told', 'cat', '/tmp/told'),
           run('status', 'cat', '/tmp/status'),
           run('seen', 'cat', '/tmp/seen'),
+          run('kept', 'sh', '-c', script(keptOf, keptLine, 'released', `--backend ${backend}`)),
+          run('kept: seen', 'cat', '/tmp/seen'),
+          run('kept: told', 'cat', '/tmp/told'),
         ],
         options,
       ))
@@ -212,6 +219,19 @@ for (const [backend, kernel] of [
     it('leaves both clean when the last client is gone', () => {
       for (const device of [first, second]) assert.equal(reportsOf(told, device).at(-1)?.report.verdict, 'clean')
       assert.equal(read(said, 'status').stdout, '0\n')
+    })
+
+    it('gives nobody what somebody keeps the file of, or a mapping, until that is closed', () => {
+      const output = read(said, 'kept: seen').stdout
+      assert.notEqual(output, '', `${read(said, 'kept').stderr} ${read(said, 'kept: told').stdout}`)
+      const { landed, letIn }: SeenWithKeptFile = JSON.parse(output)
+      assert.deepEqual(landed, { during: true, after: false })
+      assert.deepEqual(letIn, { file: false, mapping: false, nothing: true })
+      const events = linesOf(said, 'kept: told')
+      const reasons = events.filter(({ event }) => event === 'turned-away').map(({ reason }) => String(reason))
+      assert.equal(reasons.length, 2)
+      for (const reason of reasons) assert.match(reason, /its file is still open elsewhere/)
+      assert.ok(events.some(({ event }) => event === 'reopened'))
     })
 
     it('has its interrupts counted by the kernel', () => {

@@ -27,6 +27,7 @@ const events: Readonly<Record<string, Readonly<Record<string, JsonSchema>>>> = {
   agreed: { version: text, maxDataTransfer: count, maxDmaMaps: count },
   disconnected: { reason: text },
   released: { failure: textOrNull },
+  reopened: { ms: count },
   refused: { command: text, errno: text, reason: text },
   reset: { cause: oneOf(...causes), ok: flag, reason: textOrNull },
   'release-requested': {},

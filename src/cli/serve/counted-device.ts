@@ -1,6 +1,6 @@
 import type { InterruptKind } from '../../function/interrupts.js'
+import { ForwardingDevice } from '../../vfio-user/server/forwarding-device.js'
 import type { ClientMapping, ServedClient, ServedDevice } from '../../vfio-user/server/served-device.js'
-import { ForwardingDevice } from './forwarding-device.js'
 
 /** Counts what a client has of a device: its memory, its vectors, and the interrupts that this process sends. */
 export class CountedDevice extends ForwardingDevice {

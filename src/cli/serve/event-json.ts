@@ -23,6 +23,7 @@ const fields: { readonly [K in ServeEventKind]: (event: ServeEventOf<K>) => Fiel
   }),
   disconnected: ({ reason }) => ({ reason }),
   released: ({ failure }) => ({ failure: failure ?? null }),
+  reopened: ({ ms }) => ({ ms: Math.round(ms) }),
   refused: ({ command, errno, reason }) => ({ command, errno: errnoName(errno), reason }),
   reset: ({ cause, ok, reason }) => ({ cause, ok, reason: reason ?? null }),
   'release-requested': () => ({}),

@@ -42,6 +42,7 @@ const words: { readonly [K in ServeEventKind]: Words<K> } = {
   disconnected: ({ reason }) => `client left: ${reason}`,
   released: ({ failure }, { paint }) =>
     failure === undefined ? 'waits for the next client' : paint('red', `could not give everything back: ${failure}`),
+  reopened: ({ ms }) => `was closed and opened again in ${Math.round(ms)} ms: no client has kept its file`,
   refused: ({ command, errno, reason }) => `refused ${command} with ${errnoName(errno)}: ${reason}`,
   // A physical function's report says it. One that is not good enough is refused to the client.
   reset: ({ cause, ok, reason }, { isRaw }) => {

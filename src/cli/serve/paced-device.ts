@@ -1,19 +1,19 @@
 import type { InterruptKind } from '../../function/interrupts.js'
 import type { KernelOutcome } from '../../function/kernel-outcome.js'
 import type { RealTime } from '../../sim/real-time.js'
+import { ForwardingDevice } from '../../vfio-user/server/forwarding-device.js'
 import type { ServedDevice, ServedRegion } from '../../vfio-user/server/served-device.js'
-import { ForwardingDevice } from './forwarding-device.js'
 
 /** A simulated device in the time of its client: what it does takes as long as hardware would. */
 export class PacedDevice extends ForwardingDevice {
-  override readonly regions: readonly (ServedRegion | undefined)[]
+  readonly #regions: readonly (ServedRegion | undefined)[]
   readonly #time: RealTime
 
   /** `time` is that of its machine. */
   constructor(inner: ServedDevice, time: RealTime) {
     super(inner)
     this.#time = time
-    this.regions = inner.regions.map(
+    this.#regions = inner.regions.map(
       (region) =>
         region && {
           ...region,
@@ -21,6 +21,10 @@ export class PacedDevice extends ForwardingDevice {
           write: (offset, from) => time.during(() => region.write(offset, from)),
         },
     )
+  }
+
+  override get regions(): readonly (ServedRegion | undefined)[] {
+    return this.#regions
   }
 
   // The procedure waits in virtual time, which costs nothing; afterwards time is the machine's again.

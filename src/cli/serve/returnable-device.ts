@@ -1,6 +1,6 @@
 import type { InterruptKind, Interrupts } from '../../function/interrupts.js'
+import { ForwardingDevice } from '../../vfio-user/server/forwarding-device.js'
 import type { ServedDevice } from '../../vfio-user/server/served-device.js'
-import { ForwardingDevice } from './forwarding-device.js'
 
 /**
  * A device that the kernel may want back: whoever unbinds or unplugs it waits until nobody has it open. A client that

@@ -6,8 +6,10 @@ export interface ClientGate {
   readonly busy: Promise<void> | undefined
   /** A client has come: undefined where it is let in, else why it is not. */
   enter(peer: PeerCredentials): string | undefined
-  /** It is gone, and what it left is about to be cleared up. */
-  leaving(): void
-  /** Nothing of it is left. */
+  /** It is gone, or waits, and the device is seen to: until `settled`, or `left`, no client should be let in to any of them. */
+  hold(): void
+  /** The device is fit for the client that waits. */
+  settled(): void
+  /** Nothing of the client is left. */
   left(): void
 }

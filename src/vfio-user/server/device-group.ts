@@ -32,7 +32,7 @@ export class DeviceGroup {
   readonly memory = new SharedMemoryDomain()
   readonly #members = new Set<GroupMember>()
   readonly #clients = new Map<ClientGate, Client>()
-  readonly #leaving = new Set<ClientGate>()
+  readonly #held = new Set<ClientGate>()
   readonly #waiting: (() => void)[] = []
   #queue: Promise<unknown> = Promise.resolve()
   #resets = 0
@@ -45,6 +45,17 @@ export class DeviceGroup {
 
   join(member: GroupMember): void {
     this.#members.add(member)
+  }
+
+  /** Its device is closed, and has no memory any more. */
+  leave(member: GroupMember): void {
+    this.#members.delete(member)
+    this.memory.forget(member.fn.dma)
+  }
+
+  /** Whether a device other than this one has a client. */
+  isUsedBeside(device: string): boolean {
+    return [...this.#clients.values()].some((client) => client.device !== device)
   }
 
   /** The members but one. */
@@ -84,18 +95,21 @@ export class DeviceGroup {
         if (refusal === undefined) this.#clients.set(gate, client)
         return refusal
       },
-      leaving: () => void this.#leaving.add(gate),
-      left: () => {
-        this.#leaving.delete(gate)
-        this.#clients.delete(gate)
+      hold: () => void this.#held.add(gate),
+      settled: () => {
+        this.#held.delete(gate)
         this.#wake()
+      },
+      left: () => {
+        this.#clients.delete(gate)
+        gate.settled()
       },
     }
     return gate
   }
 
   get #isBusy(): boolean {
-    return this.#resets > 0 || this.#leaving.size > 0
+    return this.#resets > 0 || this.#held.size > 0
   }
 
   #whyNot({ device, peer, startedAt }: Client): string | undefined {

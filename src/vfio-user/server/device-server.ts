@@ -116,7 +116,7 @@ export class DeviceServer implements AsyncDisposable {
       this.#report({ kind: 'turned-away', peer, reason: refusal })
       return
     }
-    if (this.#unfit === undefined) this.#begin(socket, peer)
+    if (this.#unfit === undefined && this.#device.mustBeReclaimed !== true) this.#begin(socket, peer)
     else this.#ending = this.#tryAgain(socket, peer)
   }
 
@@ -165,11 +165,14 @@ export class DeviceServer implements AsyncDisposable {
     this.#welcome()
   }
 
-  /** The device was not quiet, or not as the policy wants it, when its last client was gone. Now somebody waits for it. */
+  /** The device was not quiet, or not as the policy wants it, or not all ours, when its last client was gone. Now somebody waits for it. */
   async #tryAgain(socket: UnixSocket, peer: PeerCredentials): Promise<void> {
+    const { gate } = this.#options
     this.#isTrying = true
+    gate?.hold()
     try {
-      await this.#device.quiesce()
+      if (this.#unfit !== undefined) await this.#device.quiesce()
+      await this.#device.reclaim?.()
       this.#unfit = undefined
     } catch (error) {
       this.#unfit = refusalOf(error).reason
@@ -177,6 +180,7 @@ export class DeviceServer implements AsyncDisposable {
     this.#isTrying = false
     const reason = this.#isClosed ? 'it is served no longer' : this.#unfit
     if (reason === undefined) {
+      gate?.settled()
       this.#begin(socket, peer)
       return
     }
@@ -234,15 +238,26 @@ export class DeviceServer implements AsyncDisposable {
   async #end(reason: string): Promise<void> {
     const { gate } = this.#options
     clearTimeout(this.#greeting)
-    gate?.leaving()
+    gate?.hold()
     this.#report({ kind: 'disconnected', reason })
-    const failure = await this.#session?.end()
+    const failure = (await this.#session?.end()) ?? (await this.#reclaim())
     this.#receivedBefore = this.received
     this.#session = undefined
     this.#unfit = failure
     gate?.left()
     this.#report({ kind: 'released', failure })
     this.#welcome()
+  }
+
+  /** What was not possible, if anything. At the end of all serving the device is closed anyway. */
+  async #reclaim(): Promise<string | undefined> {
+    if (this.#isClosed) return undefined
+    try {
+      await this.#device.reclaim?.()
+      return undefined
+    } catch (error) {
+      return refusalOf(error).reason
+    }
   }
 
   /** Waits for the next client. While there is one, others wait in the listener's queue. */

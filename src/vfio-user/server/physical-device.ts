@@ -32,13 +32,13 @@ export interface PhysicalDeviceOptions {
   readonly failedAccess?: 'all-ones' | 'errno'
   /**
    * Whether clients map BARs themselves (the default). The kernel has no file of a BAR alone: they get the device's own,
-   * with which they can do to it whatever this process can, and may keep it after their time. Without, every access is a
-   * message, and a client reaches nothing but what the server lets it.
+   * with which they can do to it whatever this process can, and may keep it after their time: `ReopenedDevices` finds out.
+   * Without, every access is a message, and a client reaches nothing but what the server lets it.
    */
   readonly mapsRegions?: boolean
 }
 
-export class PhysicalDevice implements ServedDevice {
+export class PhysicalDevice implements ServedDevice, Disposable {
   readonly name: string
   readonly regions: readonly (ServedRegion | undefined)[]
   /** Even where no method works: the procedure ends in a verdict, and the policy says what is good enough. */
@@ -96,6 +96,11 @@ export class PhysicalDevice implements ServedDevice {
     this.unmaskInterruptBy = fn.interrupts.canUnmaskByEventfd
       ? (kind, eventfd) => this.#interrupts.unmaskBy(kind, eventfd)
       : undefined
+  }
+
+  /** It is served no longer, and takes no part in what its group does. The function stays open. */
+  [Symbol.dispose](): void {
+    this.#group.leave(this.#resets)
   }
 
   interruptInfo(kind: InterruptKind): InterruptInfo {

@@ -118,6 +118,17 @@ export interface ServedDevice {
    * well first.
    */
   quiesce(): Promise<void>
+  /**
+   * Whether no client may be let in before `reclaim` has ended well: an earlier one may have kept a file with which it
+   * reaches the device.
+   */
+  readonly mustBeReclaimed?: boolean
+  /**
+   * Nothing of the client's is mapped any more, and its interrupts are gone. Makes sure that nothing of the device is left
+   * with it, where that is not so by itself. Rejects where it cannot: as with `quiesce`, it is then called again when the
+   * next client comes, and has to end well first.
+   */
+  reclaim?(): Promise<void>
   /** The device may reach this from now on, or once what is returned is fulfilled. What it throws refuses the request. */
   mapMemory?(mapping: ClientMapping): void | Promise<void>
   /** It may not reach this any more. When this is over nothing of the device touches it. */

@@ -15,6 +15,8 @@ export type ServerEvent =
   | { readonly kind: 'disconnected'; readonly reason: string }
   /** The device is quiet, and nothing of the client's is left. `failure`: what the device could not do. */
   | { readonly kind: 'released'; readonly failure: string | undefined }
+  /** It was closed and opened again in so many milliseconds: no client has kept its file. */
+  | { readonly kind: 'reopened'; readonly ms: number }
   /** A request was refused, or could not be understood. */
   | { readonly kind: 'refused'; readonly command: string; readonly errno: number; readonly reason: string }
   | {

@@ -101,6 +101,12 @@ export class SharedMemoryDomain {
     this.#isLost = false
   }
 
+  /** A device is closed: it reaches nothing, and keeps nobody from memory. Nothing is held for it. */
+  forget(dma: DmaSpace): void {
+    this.#contained.delete(dma)
+    if (this.#contained.size === 0 && this.#shared.size === 0) this.#isLost = false
+  }
+
   /** False where something else is there. */
   #tryMap(dma: DmaSpace, wanted: ClientMapping): boolean {
     const known = this.#shared.get(wanted.address)

@@ -36,6 +36,7 @@ const events: readonly ServeEvent[] = [
   { kind: 'disconnected', reason: 'it left' },
   { kind: 'released', failure: undefined },
   { kind: 'released', failure: 'a vector stayed' },
+  { kind: 'reopened', ms: 212.4 },
   { kind: 'refused', command: 'DMA_MAP', errno: 22, reason: 'no' },
   { kind: 'reset', cause: 'client', ok: false, reason: 'the reset ended as lost' },
   { kind: 'reset-report', cause: 'guest', report },

@@ -2,12 +2,12 @@
 // quieted, whether the client's memory changes once it is said to be quiet, and whether that is before the memory goes.
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
-import { ForwardingDevice } from '../../../src/cli/serve/forwarding-device.js'
 import type { KernelOutcome } from '../../../src/function/kernel-outcome.js'
 import type { PhysicalFunction } from '../../../src/function/physical-function.js'
 import { regionIndex } from '../../../src/function/region.js'
 import { Command } from '../../../src/pci/command.js'
 import { headerOffset } from '../../../src/pci/header.js'
+import { ForwardingDevice } from '../../../src/vfio-user/server/forwarding-device.js'
 import type { PhysicalDevice } from '../../../src/vfio-user/server/physical-device.js'
 import type { ClientMapping, ServedRegion } from '../../../src/vfio-user/server/served-device.js'
 import { mark } from './mark.js'
@@ -66,16 +66,20 @@ interface Found {
 
 export class WatchedDevice extends ForwardingDevice {
   memory: MemoryFile | undefined
-  override readonly regions: readonly (ServedRegion | undefined)[]
+  readonly #regions: readonly (ServedRegion | undefined)[]
   readonly #fn: PhysicalFunction
   #found: Found | undefined
 
   constructor(device: PhysicalDevice, fn: PhysicalFunction) {
     super(device)
     this.#fn = fn
-    this.regions = device.regions.map((region, index) =>
+    this.#regions = device.regions.map((region, index) =>
       region !== undefined && index === regionIndex.config ? this.#watchCommand(region) : region,
     )
+  }
+
+  override get regions(): readonly (ServedRegion | undefined)[] {
+    return this.#regions
   }
 
   /** From now on. */

@@ -1,29 +1,37 @@
 import type { InterruptInfo, InterruptKind } from '../../function/interrupts.js'
 import type { KernelOutcome } from '../../function/kernel-outcome.js'
-import type {
-  ClientMapping,
-  DeviceMigration,
-  ServedClient,
-  ServedDevice,
-  ServedRegion,
-} from '../../vfio-user/server/served-device.js'
+import type { ClientMapping, DeviceMigration, ServedClient, ServedDevice, ServedRegion } from './served-device.js'
 
 /** A device that does what another does; what is derived from it changes the rest. */
 export class ForwardingDevice implements ServedDevice {
-  readonly name: string
-  readonly regions: readonly (ServedRegion | undefined)[]
-  readonly canReset: boolean
-  readonly migration: DeviceMigration | undefined
-  readonly unmaskInterruptBy: ServedDevice['unmaskInterruptBy']
-  protected readonly inner: ServedDevice
+  protected inner: ServedDevice
 
   constructor(inner: ServedDevice) {
     this.inner = inner
-    this.name = inner.name
-    this.regions = inner.regions
-    this.canReset = inner.canReset
-    this.migration = inner.migration
-    this.unmaskInterruptBy = inner.unmaskInterruptBy
+  }
+
+  get name(): string {
+    return this.inner.name
+  }
+
+  get regions(): readonly (ServedRegion | undefined)[] {
+    return this.inner.regions
+  }
+
+  get canReset(): boolean {
+    return this.inner.canReset
+  }
+
+  get migration(): DeviceMigration | undefined {
+    return this.inner.migration
+  }
+
+  get unmaskInterruptBy(): ServedDevice['unmaskInterruptBy'] {
+    return this.inner.unmaskInterruptBy
+  }
+
+  get mustBeReclaimed(): boolean {
+    return this.inner.mustBeReclaimed ?? false
   }
 
   interruptInfo(kind: InterruptKind): InterruptInfo {
@@ -40,6 +48,10 @@ export class ForwardingDevice implements ServedDevice {
 
   quiesce(): Promise<void> {
     return this.inner.quiesce()
+  }
+
+  async reclaim(): Promise<void> {
+    await this.inner.reclaim?.()
   }
 
   mapMemory(mapping: ClientMapping): void | Promise<void> {
