@@ -10,6 +10,8 @@ interface Told {
   readonly device: string
   readonly event: string
   readonly cause?: string
+  /** Of `released`. */
+  readonly failure?: string | null
   readonly report?: { readonly verdict: string }
 }
 
@@ -48,5 +50,12 @@ describe('two devices of one IOMMU group that are served to one QEMU', () => {
       assert.match(verdicts.at(-1) ?? '', / clean$/)
     }
     assert.equal(seen.status, 0)
+  })
+
+  it('are closed and opened once QEMU, which had their files, is gone: it has kept none', () => {
+    const of = (kind: string) => told.filter(({ event }) => event === kind).map(({ device }) => device)
+    assert.deepEqual(of('reopened').sort(), [...seen.addresses].sort())
+    const failures = told.filter(({ event, failure }) => event === 'released' && failure !== null)
+    assert.deepEqual(failures, [])
   })
 })
