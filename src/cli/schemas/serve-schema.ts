@@ -32,7 +32,10 @@ const events: Readonly<Record<string, Readonly<Record<string, JsonSchema>>>> = {
   reset: { cause: oneOf(...causes), ok: flag, reason: textOrNull },
   'release-requested': {},
   'cut-off': { by: text },
-  'reset-report': { cause: oneOf(...causes, 'companion'), report: object(reportProperties, ['knownDevice']) },
+  'reset-report': {
+    cause: oneOf(...causes, 'handover', 'companion'),
+    report: object(reportProperties, ['knownDevice']),
+  },
   'access-failed': { region: count, offset: hexText, reason: text },
   'memory-out-of-reach': { address: hexText, size: hexText },
   suppressed: { of: text, count },

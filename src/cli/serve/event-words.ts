@@ -26,6 +26,7 @@ const causes = {
   client: 'its client asked',
   guest: 'the guest asked',
   disconnect: 'its client is gone',
+  handover: 'the next client is to find it clean',
   companion: 'a reset of its bus took it along',
 } as const
 

@@ -2,16 +2,12 @@
 import { QuiesceError } from '../../errors/quiesce-error.js'
 import type { ResetPolicy } from '../../reset/policy.js'
 import type { SimulatedFunction } from '../../sim/simulated-function.js'
-import type { VfioFunction } from '../../vfio/vfio-function.js'
 import { DeviceGroup } from '../../vfio-user/server/device-group.js'
 import type { DeviceMaker, MadeDevice, ThreadEventListener } from '../../vfio-user/server/device-thread.js'
 import { PhysicalDevice } from '../../vfio-user/server/physical-device.js'
-import type { OpenedDevices } from '../../vfio-user/server/reopened-devices.js'
 import type { ServedDevice } from '../../vfio-user/server/served-device.js'
-import type { ServerEvent } from '../../vfio-user/server/server-event.js'
 import type { Backend } from '../common-options.js'
 import { CountedDevice } from './counted-device.js'
-import { ReturnableDevice } from './returnable-device.js'
 
 /** What crosses to the thread. */
 export interface DeviceOrder {
@@ -49,50 +45,18 @@ function groupFor(orders: readonly DeviceOrder[]): { readonly group?: DeviceGrou
   return orders.length > 1 ? { group: new DeviceGroup() } : {}
 }
 
-async function closeAll(functions: readonly VfioFunction[]): Promise<void> {
-  const closed = await Promise.allSettled(functions.map((fn) => fn[Symbol.asyncDispose]()))
-  const failure = closed.find((each) => each.status === 'rejected')
-  if (failure !== undefined) throw failure.reason
-}
-
 /** Each kind has its own room, loaded only when it is needed. */
 const makers: Readonly<Record<DeviceOrder['kind'], Maker>> = {
   async pci(orders, onEvent) {
-    const { VfioOwnership } = await import('../../vfio/vfio-ownership.js')
-    const { ReopenedDevices } = await import('../../vfio-user/server/reopened-devices.js')
-    const [{ backend } = { backend: 'auto' as const }] = orders
-    const ownership = new VfioOwnership({ backend })
+    const [{ pciDevicesOpener }, { ReopenedDevices }] = await Promise.all([
+      import('./open-pci-devices.js'),
+      import('../../vfio-user/server/reopened-devices.js'),
+    ])
     const shared = groupFor(orders)
-    // They are opened, and closed, together: what they share is let go of with the last of them.
-    const open = async (): Promise<OpenedDevices> => {
-      const functions: VfioFunction[] = []
-      try {
-        for (const { name } of orders) functions.push(await ownership.open(name))
-      } catch (error) {
-        await closeAll(functions)
-        throw error
-      }
-      const physical = functions.map((fn, index) => {
-        const { policy: resetPolicy = {}, trapsBars = false } = orders[index] ?? {}
-        const events = (event: ServerEvent): void => onEvent(event, index)
-        return new PhysicalDevice(fn, { ...shared, resetPolicy, mapsRegions: !trapsBars, onEvent: events })
-      })
-      const devices = physical.map((device, index) => {
-        const fn = functions[index]
-        const onRequest = (): void => onEvent({ kind: 'release-requested' }, index)
-        return fn === undefined ? device : new ReturnableDevice(device, fn.interrupts, onRequest)
-      })
-      const close = async (): Promise<void> => {
-        for (const device of physical) device[Symbol.dispose]()
-        // A client that keeps the file keeps the device open, too.
-        for (const fn of functions) fn.contain()
-        await closeAll(functions)
-      }
-      return { devices, close }
-    }
     const onReopened = (ms: number): void => {
       for (const index of orders.keys()) onEvent({ kind: 'reopened', ms }, index)
     }
+    const open = pciDevicesOpener(orders, shared.group, onEvent)
     const reopened = await ReopenedDevices.open(open, { ...shared, onReopened })
     const close = (): Promise<void> => reopened[Symbol.asyncDispose]()
     return reopened.devices.map((device) => counted(device, { ...shared, sendsInterrupts: false, close }))

@@ -50,7 +50,8 @@ export class DeviceGroup {
   /** Its device is closed, and has no memory any more. */
   leave(member: GroupMember): void {
     this.#members.delete(member)
-    this.memory.forget(member.fn.dma)
+    if (this.#members.size === 0) this.memory.forgetAll()
+    else this.memory.forget(member.fn.dma)
   }
 
   /** Whether a device other than this one has a client. */

@@ -232,6 +232,7 @@ export class DeviceServer implements AsyncDisposable {
     if (!allow(peer) && !allowUsers.includes(peer.uid)) return `user ${peer.uid} may not use it`
     if (this.#isClosed) return 'it is served no longer'
     if (this.isOccupied) return 'it has a client'
+    if (gate?.busy !== undefined) return 'a device that shares something with it is being seen to'
     return gate?.enter(peer)
   }
 

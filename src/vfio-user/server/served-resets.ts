@@ -97,7 +97,7 @@ export class ServedResets implements GroupMember {
   async quiesce(): Promise<void> {
     // What the guest began is brought to its end first.
     await this.#running
-    const outcome = await this.#run('disconnect')
+    const outcome = await this.#run(this.#hasClient ? 'disconnect' : 'handover')
     this.#hasClient = false
     if (!outcome.ok)
       throw new QuiesceError('SYSTEM', `Cannot leave ${this.fn.address} to another client: ${outcome.message}`)
@@ -131,7 +131,7 @@ export class ServedResets implements GroupMember {
   }
 
   /** The procedure. Until it has ended in what the policy asks for, nothing that the client does reaches the hardware. */
-  async #run(cause: 'client' | 'guest' | 'disconnect'): Promise<KernelOutcome> {
+  async #run(cause: 'client' | 'guest' | 'disconnect' | 'handover'): Promise<KernelOutcome> {
     const { access, group } = this.#parts
     access.close('the device is being reset')
     this.#asked++
@@ -144,7 +144,7 @@ export class ServedResets implements GroupMember {
     }
   }
 
-  async #carryOut(cause: 'client' | 'guest' | 'disconnect'): Promise<KernelOutcome> {
+  async #carryOut(cause: 'client' | 'guest' | 'disconnect' | 'handover'): Promise<KernelOutcome> {
     const { group, policy, companions } = this.#parts
     const others = group.others(this)
     const taken = new Set<GroupMember>()
@@ -181,7 +181,7 @@ export class ServedResets implements GroupMember {
     // One that waits for a reset of its own stays closed until that has ended.
     if (cause === 'companion' && this.#asked > 0) return { ok: true }
     access.open()
-    if (cause !== 'disconnect' && this.#hasClient) restoreInterrupts()
+    if (cause !== 'disconnect' && cause !== 'handover' && this.#hasClient) restoreInterrupts()
     return { ok: true }
   }
 

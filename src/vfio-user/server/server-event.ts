@@ -3,8 +3,11 @@ import type { PeerCredentials } from '../../linux/unix-socket.js'
 import type { ResetReport } from '../../reset/report.js'
 import type { Terms } from '../messages/terms.js'
 
-/** `companion`: the reset of another device on its bus took it along. */
-export type ResetReportCause = 'client' | 'guest' | 'disconnect' | 'companion'
+/**
+ * `handover`: nobody has it, and it is made ready for the next client. `companion`: the reset of another device on its bus
+ * took it along.
+ */
+export type ResetReportCause = 'client' | 'guest' | 'disconnect' | 'handover' | 'companion'
 
 export type ServerEvent =
   | { readonly kind: 'connected'; readonly peer: PeerCredentials }

@@ -101,10 +101,17 @@ export class SharedMemoryDomain {
     this.#isLost = false
   }
 
-  /** A device is closed: it reaches nothing, and keeps nobody from memory. Nothing is held for it. */
+  /** A device is closed, and its client gone: it keeps the others from memory no longer. */
   forget(dma: DmaSpace): void {
     this.#contained.delete(dma)
     if (this.#contained.size === 0 && this.#shared.size === 0) this.#isLost = false
+  }
+
+  /** All devices are closed, and their clients gone: the space ends with what is still mapped in it. */
+  forgetAll(): void {
+    this.#shared.clear()
+    this.#contained.clear()
+    this.#isLost = false
   }
 
   /** False where something else is there. */

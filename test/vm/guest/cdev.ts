@@ -8,6 +8,7 @@ import { addressOf, deviceAddresses } from './addresses.js'
 import { adoptByCharacterDevice, adoptByGroup } from './adopting.js'
 import { bindToVfio, createVirtualFunctions } from './binding.js'
 import { EduDriver } from './edu-driver.js'
+import { keepFiles } from './kept-file.js'
 import { runScenarios, type Scenario } from './run-scenarios.js'
 import { failure, failureOf, iova, sleep, transfer, wake, word } from './vfio-steps.js'
 
@@ -230,6 +231,10 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     mapping[Symbol.dispose]()
     using _again = reader.dma.mapBacking(at, 4096n, { dmabuf: area.fd, offset: 0n }, 'read-write')
     return { shares: true, written, outside, reset, afterReset, mappedAnew: await write(0x3456_789a) }
+  },
+
+  async 'kept files'() {
+    return keepFiles(addressOf('edu-root'))
   },
 
   /** The files come from a privileged process; the one that uses them may open none. */

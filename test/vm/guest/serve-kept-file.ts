@@ -1,6 +1,6 @@
 // In the guest: a VMM that keeps a device's file, or a mapping of it, when its time is over. Says as JSON what it can do with
 // that, and who is let in meanwhile. Arguments: the addresses of edu devices, whose sockets are in /tmp and which share one
-// IOMMU group, or are one; it keeps the file of the last and comes back to the first.
+// IOMMU group, or are one; it keeps the file of the last, then a mapping of the first, and comes back to the first.
 import { setTimeout as wait } from 'node:timers/promises'
 import { QuiesceError } from '../../../src/errors/quiesce-error.js'
 import { regionIndex } from '../../../src/function/region.js'
@@ -73,13 +73,16 @@ async function lands(file: FileDescriptor, memory: SharedMemory): Promise<boolea
   return memory.bytes.some((byte) => byte !== 0x3c)
 }
 
-/** As a client: with memory, and with the file of the last device, of which it makes something that it keeps. */
-async function keep<T>(make: (file: FileDescriptor, memory: SharedMemory) => T | Promise<T>): Promise<T> {
+/** As a client: with memory, and with the file of a device, of which it makes something that it keeps. */
+async function keep<T>(
+  which: 0 | -1,
+  make: (file: FileDescriptor, memory: SharedMemory) => T | Promise<T>,
+): Promise<T> {
   const memory = new SharedMemory(page)
   const functions = addresses.map(open)
   try {
     for (const fn of functions) fn.dma.mapBacking(iova, page, { fd: memory.fd, offset: 0n }, 'read-write')
-    const { fd } = functions.at(-1)?.regions[0]?.file ?? {}
+    const { fd } = functions.at(which)?.regions[0]?.file ?? {}
     if (fd === undefined) throw new Error('there is no file of BAR 0')
     using file = new FileDescriptor(fd, 'the device').duplicate()
     return await make(file, memory)
@@ -88,7 +91,7 @@ async function keep<T>(make: (file: FileDescriptor, memory: SharedMemory) => T |
   }
 }
 
-const kept = await keep(async (file, memory) => ({
+const kept = await keep(-1, async (file, memory) => ({
   file: file.duplicate(),
   memory,
   landed: await lands(file, memory),
@@ -97,7 +100,10 @@ const withFile = comesIn()
 const after = await lands(kept.file, kept.memory)
 kept.file[Symbol.dispose]()
 
-const mapping = await keep(({ fd }) => new FileMapping({ fd, offset: 0n, size: page, writable: true, what: 'BAR 0' }))
+const mapping = await keep(
+  0,
+  ({ fd }) => new FileMapping({ fd, offset: 0n, size: page, writable: true, what: 'BAR 0' }),
+)
 const withMapping = comesIn()
 mapping[Symbol.dispose]()
 
