@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { KernelSmoke } from './guest/kernel-smoke.js'
+import { processorWithKvm } from './qemu-arguments.js'
 import { type RunOptions, runInVm } from './run-in-vm.js'
 import { topology } from './topology.js'
 
@@ -11,7 +12,7 @@ async function smoke(options: Omit<RunOptions, 'program' | 'topology'>): Promise
   return run.results[0] as KernelSmoke
 }
 
-const nested = { cpuModel: 'EPYC,+svm', modules: ['kvm'] } as const
+const nested = { cpuModel: processorWithKvm, modules: ['kvm'] } as const
 
 describe('the kernels of the test VM', () => {
   it('Debian’s has no IOMMUFD, and KVM where its modules are asked for and the processor has SVM', async () => {

@@ -4,11 +4,12 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { DeviceName } from './devices.js'
 import type { MeasuredRun, ResetInFlight } from './guest/kvm-edu.js'
+import { processorWithKvm } from './qemu-arguments.js'
 import { runInVm } from './run-in-vm.js'
 import { topology } from './topology.js'
 
 /** A processor with virtualization, and memory for a guest. */
-const withKvm = { cpuModel: 'EPYC,+svm', memoryMiB: 1024, cpus: 2, modules: ['kvm'], timeoutMs: 300_000 } as const
+const withKvm = { cpuModel: processorWithKvm, memoryMiB: 1024, cpus: 2, modules: ['kvm'], timeoutMs: 300_000 } as const
 
 type Result = Partial<ResetInFlight> & {
   readonly measured?: MeasuredRun

@@ -1,6 +1,7 @@
 // The examples that need the kernel's VFIO, run as a reader of them runs them.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { processorWithKvm } from './qemu-arguments.js'
 import { runInVm } from './run-in-vm.js'
 import { topology } from './topology.js'
 
@@ -26,7 +27,7 @@ describe('the examples on the kernel’s VFIO', async () => {
   const run = await runInVm({
     program: 'kvm-examples',
     topology: machine,
-    cpuModel: 'EPYC,+svm',
+    cpuModel: processorWithKvm,
     memoryMiB: 1024,
     cpus: 2,
     modules: ['kvm'],

@@ -9,6 +9,7 @@ import { writeInitramfs } from './initramfs.js'
 import { qemuLayer, systemLayer } from './layers.js'
 import { type KernelName, requireMachineParts } from './machine-parts.js'
 import { newQemu } from './new-qemu.js'
+import { processorWithKvm } from './qemu-arguments.js'
 import type { RunOptions } from './run-in-vm.js'
 import { topology } from './topology.js'
 
@@ -21,7 +22,7 @@ export async function nestedGuest(
 ): Promise<Required<Pick<RunOptions, 'cpuModel' | 'memoryMiB' | 'modules' | 'layers' | 'files'>>> {
   const parts = await requireMachineParts(topology([]), kernel)
   return {
-    cpuModel: 'EPYC,+svm',
+    cpuModel: processorWithKvm,
     memoryMiB: 2048,
     modules: ['kvm'],
     layers: [await qemuLayer(parts, await newQemu(parts))],

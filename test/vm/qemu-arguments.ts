@@ -16,7 +16,7 @@ export interface MachineOptions {
   readonly traceEvents?: readonly string[]
   readonly memoryMiB?: number
   readonly cpus?: number
-  /** QEMU's name of the processor, such as `EPYC,+svm` for a guest with guests of its own. */
+  /** QEMU's name of the processor. */
   readonly cpuModel?: string
   /** Memory that a device's server maps; true where there is such a device. Without, it has to ask for each access. */
   readonly sharedMemory?: boolean
@@ -36,6 +36,9 @@ export function accelerator(environment: NodeJS.ProcessEnv = process.env): strin
 const acceleratorArgument = () => (accelerator() === 'tcg' ? 'tcg,thread=single' : accelerator())
 
 // What a newer processor adds (AVX above all) is slow in software, and programs use it where they find it.
+const slowInSoftware = ['avx', 'avx2', 'fma', 'f16c', 'xsave', 'xsavec', 'xsaveopt', 'xgetbv1', 'xsaves']
+/** A processor with KVM, for a guest with guests of its own. */
+export const processorWithKvm = ['EPYC', '+svm', ...slowInSoftware.map((feature) => `-${feature}`)].join(',')
 const processor = () => (accelerator() === 'tcg' ? 'Nehalem,+rdrand' : 'host')
 
 /** The program and its arguments. */

@@ -29,7 +29,7 @@ export interface RunOptions {
   readonly cpus?: number
   /** Debian's, which has no IOMMUFD, or one that is built for it; Debian's unless told otherwise. */
   readonly kernel?: KernelName
-  /** QEMU's name of the processor. `EPYC,+svm` is one with KVM: the guest then has /dev/kvm if `modules` names `kvm`. */
+  /** QEMU's name of the processor. `processorWithKvm` is one with KVM: the guest then has /dev/kvm if `modules` names `kvm`. */
   readonly cpuModel?: string
   /** Kernel modules to load besides those of VFIO. A kernel that has them built in takes no notice. */
   readonly modules?: readonly ModuleSet[]
