@@ -1,6 +1,7 @@
 // Bytes of a file that another process shares: its memory, as this process reads and writes it. Unlike `FileMemory`, it is
 // looked at from JavaScript: a file that is cut short under it raises SIGBUS and ends this process. `isSealed`
-// (passed-file.ts) says whether its owner has given up cutting it short.
+// (passed-file.ts) says whether its owner has given up cutting it short. Not for a device's registers: V8 reads one byte where
+// only bits of one byte are looked at (`testb`), whatever the width of the view.
 import koffi from 'koffi'
 import { QuiesceError } from '../errors/quiesce-error.js'
 import { libc } from './libc.js'

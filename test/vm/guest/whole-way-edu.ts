@@ -1,5 +1,7 @@
 // In the guest: how the innermost guest drives the edu device (QEMU docs/specs/edu.rst), by its shell and without a driver.
+import { setTimeout as wait } from 'node:timers/promises'
 import type { ShellGuest } from '../shell-guest.js'
+import { transferMs } from './edu-driver.js'
 
 const device = '/sys/bus/pci/devices/0000:00:04.0'
 
@@ -12,6 +14,7 @@ const source = 0x800_0000
 export const target = 0x800_1000
 export const pattern = '0xC0FFEE11'
 export const transferLength = 256
+const mostAttempts = 20
 
 const prologue = `
 set -e
@@ -45,9 +48,22 @@ put 0x80 0x40000; put 0x88 ${target}; put 0x90 ${transferLength}
 `)
 }
 
-/** Starts it. Nobody waits for the answer: the guest may be gone before. */
-export function startTransfer(guest: ShellGuest): void {
-  guest.run(`${prologue}put 0x98 3`, 3000).catch(() => {})
+/**
+ * Starts it, again and again until it has been seen in flight: on a busy host, who watches may sleep through a whole transfer.
+ * The guest may be gone by then, so nobody waits for its answer.
+ * @throws Error if none of many was seen
+ */
+export async function startTransfer(guest: ShellGuest, isSeen: () => boolean): Promise<void> {
+  for (let attempt = 0; attempt < mostAttempts; attempt++) {
+    let isOver = false
+    const answer = guest.run(`${prologue}put 0x98 3`, 3000).catch(() => {})
+    void answer.then(() => wait(2 * transferMs)).then(() => (isOver = true))
+    while (!isOver) {
+      if (isSeen()) return
+      await wait(1)
+    }
+  }
+  throw new Error(`Cannot see a transfer in flight: none of the ${mostAttempts} that were started was seen`)
 }
 
 /**

@@ -5,10 +5,10 @@ import { once } from 'node:events'
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, writeSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { FileBytes } from '../../../src/linux/file-bytes.js'
 import { openVfioFunction } from '../../../src/vfio/open-vfio-function.js'
 import { VfioOwnership } from '../../../src/vfio/vfio-ownership.js'
 import { addressOf } from './addresses.js'
+import { MappedFile } from './assigned/mapped-file.js'
 import { bindToVfio, sysfsFolder } from './binding.js'
 import { EduDriver, transferMs } from './edu-driver.js'
 import { mark } from './mark.js'
@@ -23,9 +23,11 @@ interface Ended {
   /** While the client still had what the server had passed to it. */
   readonly commandAfterServer: number
   readonly commandAfterClient: number
-  /** A transfer was in flight when the device stopped to decode, and how many had been begun by then. */
+  /** A transfer that was begun before the kernel took Bus Master away was in flight after it; and how many had been begun. */
   readonly wasInFlight: boolean
   readonly transfers: number
+  /** Those that were over earlier did reach memory. */
+  readonly landedEarlier: boolean
   readonly intactLater: boolean
 }
 
@@ -38,8 +40,8 @@ export interface KilledServer extends Ended {
 }
 
 const socket = '/tmp/edu.sock'
-/** Of edu, by words of 4 bytes. */
-const commandRegister = 0x98 / 4
+const register = { identification: 0n, command: 0x98n } as const
+const busMaster = 4
 const before = 0x11
 const after = 0x22
 const address = addressOf('edu-root')
@@ -68,33 +70,39 @@ function readCommand(): number {
   }
 }
 
-/** One transfer after the other, by the BAR as sysfs shows it, until the device decodes no more because of what `end` did. */
-async function keepBusyUntil(end: () => PromiseLike<void>): Promise<{ wasInFlight: boolean; transfers: number }> {
+/** One transfer after the other, by the BAR as sysfs shows it, until the kernel has taken Bus Master away because of what `end` did. */
+async function keepBusyUntil(end: () => PromiseLike<void>): Promise<Pick<Ended, 'wasInFlight' | 'transfers'>> {
   const file = openSync(`${sysfsFolder(address)}/resource0`, 'r+')
-  using bar = new FileBytes(file, 0n, 4096n, 'read-write')
+  using bar = new MappedFile(file, 0n, 4096n)
   closeSync(file)
-  const { buffer, byteOffset } = bar.view(0n, 4096)
-  const registers = new Uint32Array(buffer, byteOffset, 1024)
-  const identification = registers[0]
+  const identification = bar.read(register.identification, 4)
+  const isTransferring = () => (bar.read(register.command, 4) & 1n) !== 0n
+  const isMaster = () => (readCommand() & busMaster) !== 0
   let transfers = 0
-  let startedAt = -Infinity
+  let begunAsMaster = false
   const ended = end()
   const deadline = performance.now() + 60_000
-  while (registers[0] === identification && performance.now() < deadline) {
-    if (((registers[commandRegister] ?? 0) & 1) !== 0) continue
+  while (isMaster() && performance.now() < deadline) {
+    if (isTransferring()) continue
     // From the device's buffer to memory; source, destination and count stand.
-    registers[commandRegister] = 3
-    startedAt = performance.now()
+    bar.write(register.command, 4, 3n)
     transfers++
+    begunAsMaster = isMaster()
   }
-  const wasInFlight = registers[0] !== identification && performance.now() - startedAt < transferMs
+  // The kernel tries a reset too, and meanwhile the device does not decode.
+  while (bar.read(register.identification, 4) !== identification && performance.now() < deadline);
+  const wasInFlight = begunAsMaster && !isMaster() && isTransferring()
   await ended
   return { wasInFlight, transfers }
 }
 
+/** The next of the server's events; an error if none comes. */
+const heard = (server: ChildProcess, event: 'message' | 'exit') =>
+  once(server, event, { signal: AbortSignal.timeout(200_000) })
+
 async function startServer(): Promise<ChildProcess> {
   const server = fork(fileURLToPath(new URL('./whole-way-server.js', import.meta.url)), [address, socket])
-  await once(server, 'message')
+  await heard(server, 'message')
   return server
 }
 
@@ -106,6 +114,7 @@ async function killBoth(first: number): Promise<Ended> {
     append: knownMemory,
     timeoutMs: 200_000,
   })
+  console.error('the guest runs')
   await prepareTransfer(guest)
   const memory = openGuestMemory()
   const fill = (value: number) => writeSync(memory, new Uint8Array(4096).fill(value), 0, 4096, target)
@@ -116,24 +125,36 @@ async function killBoth(first: number): Promise<Ended> {
   }
   fill(before)
   server.send('die in the next transfer')
-  await once(server, 'message')
-  const ended = once(server, 'exit')
+  await heard(server, 'message')
+  const ended = heard(server, 'exit')
   mark(first)
-  startTransfer(guest)
+  await startTransfer(guest, () => server.signalCode !== null)
   const [, signal] = (await ended) as [number | null, string | null]
   const endedAt = performance.now()
+  console.error('the server has ended')
   const commandAfterServer = readCommand()
   const { wasInFlight, transfers } = await keepBusyUntil(() => guest[Symbol.asyncDispose]())
+  console.error(`the client has ended, ${transfers} transfers later`)
   const betweenMs = performance.now() - endedAt
   const commandAfterClient = readCommand()
   mark(first + 1)
+  const landedEarlier = !isFilledWith(before)
   // Now it is somebody else's.
   fill(after)
   await wait(4 * transferMs)
   const intactLater = isFilledWith(after)
   mark(first + 2)
   closeSync(memory)
-  return { signal, betweenMs, commandAfterServer, commandAfterClient, wasInFlight, transfers, intactLater }
+  return {
+    signal,
+    betweenMs,
+    commandAfterServer,
+    commandAfterClient,
+    wasInFlight,
+    transfers,
+    landedEarlier,
+    intactLater,
+  }
 }
 
 // On a busy host the last transfer may be over before the kernel comes to the device: then this has shown nothing.

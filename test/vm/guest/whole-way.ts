@@ -1,7 +1,6 @@
 // A device on its way to a guest of the guest: the kernel's VFIO, a server of ours in this process, QEMU 11 as its client, KVM,
 // and a kernel that knows nothing of all that. In the end its transfers are cut short: by a reset of the machine, and by the
 // end of QEMU.
-import { setTimeout as wait } from 'node:timers/promises'
 import { addressOf } from './addresses.js'
 import { bindToVfio } from './binding.js'
 import { EduDriver, transferMs } from './edu-driver.js'
@@ -100,8 +99,7 @@ async function cutTransfer(marks: readonly [number, number, number], cut: () => 
   await prepareTransfer(guest)
   device.memory?.fill(target, 4096, fillBefore)
   mark(marks[0])
-  startTransfer(guest)
-  while (!edu.isTransferring) await wait(1)
+  await startTransfer(guest, () => edu.isTransferring)
   const startedAt = performance.now()
   let wasInFlight = false
   device.watch({

@@ -29,8 +29,10 @@ export class MappedFile implements Disposable {
   read(offset: bigint, width: Width): bigint {
     const at = this.#check(Number(offset), width)
     const [bytes, words, dwords, qwords] = this.#views
-    if (width === 8) return qwords[at] ?? 0n
-    return BigInt((width === 1 ? bytes[at] : width === 2 ? words[at] : dwords[at]) ?? 0)
+    // Atomics, because V8 reads one byte where only bits of one byte are looked at (testb), which is another access to a device:
+    // edu answers a byte of a register with 0.
+    if (width === 8) return Atomics.load(qwords, at)
+    return BigInt(Atomics.load(width === 1 ? bytes : width === 2 ? words : dwords, at))
   }
 
   write(offset: bigint, width: Width, value: bigint): void {
