@@ -25,7 +25,7 @@ describe('a device whose server ends by SIGKILL in the middle of a DMA', () => {
     assert.equal(found.signal, 'SIGKILL')
     assert.equal(found.commandAfterClient & busMaster, 0)
     assert.equal(found.wasInFlight, true, 'nothing was in flight, so this shows nothing')
-    assert.equal(found.landedEarlier, true, 'nothing landed before either, so this shows nothing')
+    assert.ok(found.landed > 0, 'nothing landed before either, so this shows nothing')
     assert.equal(found.intactLater, true, "data landed in memory that was somebody else's by then")
     assert.equal(found.commandOfNext & busMaster, 0)
     assert.equal(found.identificationOfNext, 0x010000ed)

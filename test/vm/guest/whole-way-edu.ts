@@ -14,7 +14,9 @@ const source = 0x800_0000
 export const target = 0x800_1000
 export const pattern = '0xC0FFEE11'
 export const transferLength = 256
-const mostAttempts = 20
+const mostAttempts = 5
+/** Long, because a command that is still to be carried out would start a transfer at an odd time. */
+const answerMs = 60_000
 
 const prologue = `
 set -e
@@ -56,7 +58,7 @@ put 0x80 0x40000; put 0x88 ${target}; put 0x90 ${transferLength}
 export async function startTransfer(guest: ShellGuest, isSeen: () => boolean): Promise<void> {
   for (let attempt = 0; attempt < mostAttempts; attempt++) {
     let isOver = false
-    const answer = guest.run(`${prologue}put 0x98 3`, 3000).catch(() => {})
+    const answer = guest.run(`${prologue}put 0x98 3`, answerMs).catch(() => {})
     void answer.then(() => wait(2 * transferMs)).then(() => (isOver = true))
     while (!isOver) {
       if (isSeen()) return
