@@ -105,7 +105,7 @@ async function keepBusyUntil(
   let landed = 0
   let begunAsMaster = false
   const ended = end()
-  // Counted, not timed: who keeps a software CPU busy with a device keeps QEMU from its timers, and so the clock from going on.
+  // Counted, not timed: who keeps a software CPU busy with a device can keep QEMU from its timers, and so a clock from going on.
   let turns = 0
   while (isMaster() && turns++ < mostTurns) {
     if (isTransferring()) continue
@@ -155,8 +155,8 @@ async function killBoth(first: number): Promise<Ended> {
   const endedAt = performance.now()
   console.error('the server has ended')
   const commandAfterServer = readCommand()
-  const { wasInFlight, transfers, landed } = await keepBusyUntil(page, () => guest[Symbol.asyncDispose]())
-  console.error(`the client has ended, ${transfers} transfers later`)
+  const work = await keepBusyUntil(page, () => guest[Symbol.asyncDispose]())
+  console.error(`the client has ended, ${work.transfers} transfers later`)
   const betweenMs = performance.now() - endedAt
   const commandAfterClient = readCommand()
   mark(first + 1)
@@ -165,20 +165,11 @@ async function killBoth(first: number): Promise<Ended> {
   await wait(4 * transferMs)
   const intactLater = page.isFilledWith(after)
   mark(first + 2)
-  return {
-    signal,
-    betweenMs,
-    commandAfterServer,
-    commandAfterClient,
-    wasInFlight,
-    transfers,
-    landed,
-    intactLater,
-  }
+  return { signal, betweenMs, commandAfterServer, commandAfterClient, ...work, intactLater }
 }
 
 // The kernel may be at other work of the client's end for longer than a transfer takes, and we do not run meanwhile: then the
-// last one is over before the kernel comes to the device, and this has shown nothing. Seen in a quarter of all tries.
+// last one is over before the kernel comes to the device, and this has shown nothing. Seen in a quarter of the tries on a busy host.
 let first = 1
 let found = await killBoth(first)
 while (!found.wasInFlight && first < 16) {
